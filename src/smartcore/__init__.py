@@ -1,0 +1,1 @@
+"""The compiled core of trading bots: market events in, a decision with its reasons out."""

@@ -1,0 +1,1 @@
+"""What happened: events, readers of recorded formats, the market simulator."""

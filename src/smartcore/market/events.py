@@ -1,0 +1,113 @@
+"""Market events as arrays: one 64-byte record per event, the layout of the C++ core's struct.
+
+``EVENT`` is the neutral record. ``BAR``, ``TRADE``, ``DEPTH``, ``QUOTE``, ``SCORE`` and ``AUX`` name the payload of the same
+64 bytes, so ``events[events["kind"] == Kind.TRADE].view(TRADE)["price"]`` reads without a copy of the payload.
+
+``ts`` is the time an event became *known* to us, int64 nanoseconds UTC; it never decreases within a stream.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum, IntFlag
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+class Kind(IntEnum):
+    """What an event is."""
+
+    BAR = 1
+    TRADE = 2
+    DEPTH = 3
+    QUOTE = 4
+    SCORE = 5
+    AUX = 6
+    GAP = 7
+
+
+class Flag(IntFlag):
+    """Marks on a depth event."""
+
+    LAST = 1
+    """Closes a depth message: features of the book are updated here and not before."""
+    SNAPSHOT = 2
+    """First level of a snapshot: the book is emptied before the level is applied."""
+
+
+_HEAD = [("ts", "<i8"), ("kind", "u1"), ("side", "i1"), ("flags", "u1"), ("source", "u1"), ("instrument", "<u4")]
+
+
+def _record(*payload: str) -> np.dtype:
+    return np.dtype(_HEAD + [(name, "<f8") for name in payload])
+
+
+EVENT = _record("v0", "v1", "v2", "v3", "v4", "v5")
+BAR = _record("open", "high", "low", "close", "volume", "turnover")
+TRADE = _record("price", "size", "v2", "v3", "v4", "v5")
+DEPTH = _record("price", "size", "v2", "v3", "v4", "v5")
+QUOTE = _record("bid", "bid_size", "ask", "ask_size", "v4", "v5")
+SCORE = _record("value", "weight", "v2", "v3", "v4", "v5")
+AUX = _record("value", "v1", "v2", "v3", "v4", "v5")
+
+
+def _blank(ts: ArrayLike, kind: Kind) -> NDArray[np.void]:
+    stamps = np.atleast_1d(np.asarray(ts))
+    if stamps.dtype.kind == "M":
+        stamps = stamps.astype("datetime64[ns]")
+    events = np.zeros(len(stamps), EVENT)
+    events["ts"] = stamps.astype(np.int64)
+    events["kind"] = kind
+    return events
+
+
+def bars(
+    ts: ArrayLike, open: ArrayLike, high: ArrayLike, low: ArrayLike, close: ArrayLike, volume: ArrayLike,
+    turnover: ArrayLike = 0.0,
+) -> NDArray[np.void]:
+    """Bar events, shape (n,). ``ts`` is the moment the bar was complete; ``turnover`` is volume in quote currency, 0 if unknown."""
+    events = _blank(ts, Kind.BAR)
+    for name, values in zip(("v0", "v1", "v2", "v3", "v4", "v5"), (open, high, low, close, volume, turnover), strict=True):
+        events[name] = values
+    return events
+
+
+def trades(ts: ArrayLike, price: ArrayLike, size: ArrayLike, side: ArrayLike = 0) -> NDArray[np.void]:
+    """Trade events, shape (n,). ``side`` is +1 where the buyer was the aggressor, -1 the seller, 0 unknown."""
+    events = _blank(ts, Kind.TRADE)
+    events["side"], events["v0"], events["v1"] = side, price, size
+    return events
+
+
+def depth(
+    ts: ArrayLike, side: ArrayLike, price: ArrayLike, size: ArrayLike, last: ArrayLike = True,
+    snapshot: ArrayLike = False,
+) -> NDArray[np.void]:
+    """Depth events, shape (n,): a level's new total ``size`` (0 removes it). ``side`` is +1 bid, -1 ask.
+
+    ``last`` closes a message; ``snapshot`` marks the first level of a snapshot, before which the book is emptied.
+    """
+    events = _blank(ts, Kind.DEPTH)
+    events["side"], events["v0"], events["v1"] = side, price, size
+    events["flags"] = np.where(last, Flag.LAST, 0) | np.where(snapshot, Flag.SNAPSHOT, 0)
+    return events
+
+
+def quotes(
+    ts: ArrayLike, bid: ArrayLike, bid_size: ArrayLike, ask: ArrayLike, ask_size: ArrayLike
+) -> NDArray[np.void]:
+    """Best bid and ask events, shape (n,). Sizes may be 0 where the feed has none."""
+    events = _blank(ts, Kind.QUOTE)
+    events["v0"], events["v1"], events["v2"], events["v3"] = bid, bid_size, ask, ask_size
+    return events
+
+
+def gap(ts: ArrayLike) -> NDArray[np.void]:
+    """Events that say the depth sequence broke: the book is stale until its next snapshot."""
+    return _blank(ts, Kind.GAP)
+
+
+def merge(*streams: NDArray[np.void]) -> NDArray[np.void]:
+    """One stream in time order from several. Ties keep the order of the arguments, then of the rows."""
+    joined = np.concatenate([np.asarray(s, EVENT) for s in streams])
+    return joined[np.argsort(joined["ts"], kind="stable")]

@@ -1,0 +1,24 @@
+"""Fixtures shared by all tests. Recorded market data is not part of the project: tests that need it skip where it is absent."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA = Path(os.environ.get("SMARTCORE_DATA", ROOT.parent / "shared" / "data"))
+
+
+@pytest.fixture(scope="session")
+def recorded():
+    """Path of a recorded file below the data folder, or a skip that says what is missing."""
+
+    def path(name: str) -> Path:
+        file = DATA / name
+        if not file.exists():
+            pytest.skip(f"recorded market data not present: {file} (set SMARTCORE_DATA)")
+        return file
+
+    return path
