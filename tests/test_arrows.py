@@ -15,13 +15,13 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "smartcore"
 CSRC = ROOT / "csrc"
 
-# Each may use itself and what stands to its left. "face" is smartcore/__init__.py, what callers import.
+# Each may use itself and what stands to its left. "face" is smartcore/__init__.py: right of it stands what uses
+# smartcore as a caller would, and what the live path therefore cannot reach.
 CPP_LAYERS = ["base", "market", "features", "engine", "bind"]
 LAYERS = [
-    "errors", "_core", "market", "features", "models", "decide", "bot", "trade",
-    "serve", "kernels", "store", "learn", "face", "cli",
+    "errors", "_core", "market", "features", "models", "decide", "bot", "trade", "face",
+    "serve", "kernels", "store", "learn", "cli",
 ]
-OFFLINE = ["serve", "kernels", "store", "learn"]
 
 
 def files(*suffixes: str) -> list[Path]:
@@ -95,8 +95,6 @@ def wrong_imports(path: Path) -> list[str]:
     if layer not in LAYERS:
         return [f"{path.relative_to(ROOT)}: give {layer!r} its place in LAYERS"]
     allowed = LAYERS[: LAYERS.index(layer) + 1]
-    if layer == "face":  # the live path, with what a bot shows and trades; nothing offline
-        allowed = [name for name in allowed if name not in OFFLINE]
     package = ".".join(["smartcore", *parts[:-1]])
     return [
         f"{path.relative_to(ROOT)}:{line} imports {name}"
@@ -106,7 +104,7 @@ def wrong_imports(path: Path) -> list[str]:
 
 
 def test_python_imports_point_one_way():
-    """Lazy imports count as well. OFFLINE stands to the right of the live path, which so never reaches it."""
+    """Imports inside functions count as well."""
     assert [wrong for path in sorted(PACKAGE.rglob("*.py")) for wrong in wrong_imports(path)] == []
 
 
