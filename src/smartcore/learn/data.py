@@ -1,0 +1,124 @@
+"""From events to what a model learns from: rows of a feature set on a clock, the price beside them, the label
+after them.
+
+Whatever is fitted (thresholds, mean, deviation) is fitted on training recordings. Sequences are views of the
+rows; only the batch that is being trained on is copied.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+import smartcore as sc
+from smartcore.kernels import labels
+
+
+@dataclass(frozen=True)
+class Series:
+    """One unbroken recording, sampled: n rows in time order."""
+
+    ts: NDArray[np.int64]
+    rows: NDArray[np.float32]
+    """(n, k), raw values of the columns, NaN where not known yet."""
+    mid: NDArray[np.float64]
+    """(n,), the price the label looks at, as known at ``ts``; NaN while the book is empty."""
+    label: NDArray[np.int8]
+    """(n,), 0 down, 1 flat, 2 up, -1 not known."""
+
+    def __len__(self) -> int:
+        return len(self.ts)
+
+
+def sample(
+    events: NDArray[np.void], mid: NDArray[np.float64], columns: Sequence[str], every: str, bars: str | None
+) -> Series:
+    """Run one recording through an engine and keep its columns every ``every``; no labels yet.
+
+    ``mid`` (n,) is the price after each event; a row gets that of the last event up to its time.
+    """
+    engine = sc.Engine(sc.FeatureSet(list(columns)), bars=bars)
+    ts, rows = engine.run(events, sample=every, return_ts=True)
+    last = np.searchsorted(events["ts"], ts, side="right") - 1
+    price = np.where(last >= 0, mid[last], np.nan)
+    return Series(ts, rows.astype(np.float32), price, np.full(len(ts), labels.UNKNOWN, np.int8))
+
+
+def label(series: Sequence[Series], horizon: int, low: float, high: float) -> list[Series]:
+    """The same recordings with the class of their move over ``horizon`` nanoseconds from now (three classes,
+    see labels).
+    """
+    return [
+        replace(s, label=labels.classify(labels.fixed_horizon(s.ts, s.mid, horizon), low, high))
+        for s in series
+    ]
+
+
+def moves(series: Sequence[Series], horizon: int) -> NDArray[np.float64]:
+    """All their forward log returns, for :func:`smartcore.kernels.labels.thresholds`."""
+    return np.concatenate([labels.fixed_horizon(s.ts, s.mid, horizon) for s in series])
+
+
+def purge(train: Series, start: int, horizon: int, embargo: int = 0) -> Series:
+    """The rows of ``train`` whose label was over ``embargo`` nanoseconds before ``start``, the first row it
+    is tested on.
+    """
+    keep = train.ts + horizon + embargo < start
+    return Series(train.ts[keep], train.rows[keep], train.mid[keep], train.label[keep])
+
+
+def moments(series: Sequence[Series], cut: float = 0.001) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean and deviation of each column, (k,) each, over known values, the outermost share ``cut`` of each
+    tail pulled in.
+
+    A column that is never known or never moves gets 0 and 1.
+    """
+    rows = np.concatenate([s.rows for s in series])
+    mean, std = np.zeros(rows.shape[1]), np.ones(rows.shape[1])
+    for j, column in enumerate(rows.T):
+        known = column[np.isfinite(column)].astype(np.float64)
+        if len(known) > 1:
+            known = np.clip(known, *np.quantile(known, [cut, 1 - cut]))
+            mean[j], std[j] = known.mean(), known.std() or 1.0
+    return mean.astype(np.float32), std.astype(np.float32)
+
+
+def digest(*arrays: NDArray[np.generic]) -> str:
+    """SHA-256 of arrays' bytes, first 16 hex digits: says whether two trainings saw the same data."""
+    h = hashlib.sha256()
+    for array in arrays:
+        h.update(np.ascontiguousarray(array).view(np.uint8).data)
+    return h.hexdigest()[:16]
+
+
+class Windows:
+    """All sequences of ``length`` steps in some recordings, none across a border, as views."""
+
+    def __init__(self, series: Sequence[Series], length: int) -> None:
+        view = np.lib.stride_tricks.sliding_window_view
+        used = [s for s in series if len(s) >= length]
+        if not used:
+            raise ValueError(f"no recording has {length} rows: {[len(s) for s in series]}")
+        self.length = length
+        self._rows = [view(s.rows, length, axis=0) for s in used]  # (n - length + 1, k, length) views
+        self._label = [view(s.label, length) for s in used]
+        self._which = np.concatenate([np.full(len(v), i) for i, v in enumerate(self._label)])
+        self._start = np.concatenate([np.arange(len(v)) for v in self._label])
+
+    def __len__(self) -> int:
+        return len(self._start)
+
+    def random(
+        self, size: int, count: int, rng: np.random.Generator
+    ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int8]]]:
+        """``count`` batches of random sequences: rows (size, length, k) and labels (size, length)."""
+        for _ in range(count):
+            pick = rng.integers(len(self), size=size)
+            which, start = self._which[pick], self._start[pick]
+            rows = np.stack([self._rows[w][s].T for w, s in zip(which, start, strict=True)])
+            label = np.stack([self._label[w][s] for w, s in zip(which, start, strict=True)])
+            yield rows, label

@@ -1,0 +1,9 @@
+"""What we expect: ONNX models that say what they need, step once per row and keep their own state.
+
+Importing this needs NumPy only; onnxruntime loads with the first model.
+"""
+
+from smartcore.models.contract import CLASSES, Contract, Golden, State
+from smartcore.models.session import BUILTIN, Model, builtin
+
+__all__ = ["BUILTIN", "CLASSES", "Contract", "Golden", "Model", "State", "builtin"]

@@ -1,0 +1,180 @@
+"""What a model file promises: the columns it reads, what its scores mean, how it was made, and one example to
+check it by.
+
+The contract travels inside the ONNX file as ``metadata_props``: one key per field, prefixed ``smartcore.``,
+each holding JSON (a missing value is ``null``, for JSON has no NaN). onnxruntime returns it with
+``session.get_modelmeta()``, so a reader needs neither the onnx package nor this one.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smartcore.errors import ContractMismatch
+
+CLASSES = ("down", "flat", "up")
+PREFIX = "smartcore."
+LAYOUT = 1
+"""Version of this layout. A file of a later one is refused, not guessed at."""
+CACHE_KEY = "COREML_CACHE_KEY"
+"""The key under which onnxruntime's CoreML provider caches a compiled model; it does not notice a changed
+file by itself.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A recurrent tensor the caller carries from one step to the next: graph input, graph output, shape;
+    zeros at the start.
+    """
+
+    input: str
+    output: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Golden:
+    """Rows fed in order from a fresh state, and the scores the exported file gave: re-run whenever the file
+    is loaded.
+
+    ``rows`` is float32 (n, columns) and holds unknown values too; ``scores`` is float32 (n, classes).
+    """
+
+    rows: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    tolerance: float = 1e-4
+    """Largest absolute difference of a probability. Instruction sets differ by about 1e-6; a wrong graph by
+    1e-2 and more.
+    """
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Golden):
+            return NotImplemented
+        return (
+            np.array_equal(self.rows, other.rows, equal_nan=True)
+            and np.array_equal(self.scores, other.scores)
+            and self.tolerance == other.tolerance
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """Everything a caller may rely on about one model file."""
+
+    name: str
+    kind: str
+    """"gru" (recurrent) or "gbdt" (gradient-boosted trees)."""
+    columns: tuple[str, ...]
+    """The columns of a feature set that the model reads, in the order of its input."""
+    fingerprint: str
+    """``FeatureSet(columns).fingerprint`` of the engine it was trained with: names, parameters and kernel
+    versions.
+    """
+    sample: str
+    """Which moments were rows in training, as in ``Engine.run(sample=...)``: "1s", "bar". Step it at that
+    pace.
+    """
+    bars: str | None
+    """How bars were made in training, as in ``Engine(bars=...)``; None where they came as events."""
+    horizon: str
+    label: str
+    """The label rule in words, with its thresholds."""
+    states: tuple[State, ...] = ()
+    warm_up: int = 0
+    """Steps after a reset before the scores are to be trusted."""
+    classes: tuple[str, ...] = CLASSES
+    calibration: Mapping[str, Any] = field(default_factory=dict)
+    """Already inside the graph; here for the record: ``{"method": "temperature", "temperature": 1.1}``."""
+    missing: str = ""
+    """What the graph does with an unknown (NaN) value."""
+    trained_on: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    created_with: Mapping[str, str] = field(default_factory=dict)
+    golden: Golden | None = None
+    version: int = LAYOUT
+    cache_key: str = ""
+
+    @property
+    def width(self) -> int:
+        """How many columns the model reads."""
+        return len(self.columns)
+
+    def to_metadata(self) -> dict[str, str]:
+        """The ``metadata_props`` of the ONNX file."""
+        out: dict[str, str] = {}
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if f.name == "cache_key":
+                if value:
+                    out[CACHE_KEY] = value
+            elif f.name == "states":
+                out[PREFIX + f.name] = _dump([[s.input, s.output, list(s.shape)] for s in value])
+            elif f.name == "golden":
+                out[PREFIX + f.name] = _dump(
+                    None if value is None else [value.rows, value.scores, value.tolerance]
+                )
+            else:
+                out[PREFIX + f.name] = _dump(value)
+        return out
+
+    @classmethod
+    def from_metadata(cls, props: Mapping[str, str]) -> Contract:
+        """Read back what :meth:`to_metadata` wrote. Raises ContractMismatch where it is absent, damaged or of
+        a later layout.
+        """
+        if PREFIX + "version" not in props:
+            raise ContractMismatch(
+                f"no smartcore contract in this file: its metadata has no {PREFIX}version "
+                f"(keys: {', '.join(sorted(props)) or 'none'}); write it with smartcore.learn.export"
+            )
+        try:
+            raw = {
+                key[len(PREFIX) :]: json.loads(text) for key, text in props.items() if key.startswith(PREFIX)
+            }
+            if raw["version"] > LAYOUT:
+                raise ContractMismatch(
+                    f"contract layout {raw['version']} is newer than {LAYOUT}, the newest known here"
+                )
+            values: dict[str, Any] = {f.name: raw[f.name] for f in fields(cls) if f.name in raw}
+            for name in ("columns", "classes"):
+                values[name] = tuple(values[name])
+            values["states"] = tuple(State(i, o, tuple(shape)) for i, o, shape in values["states"])
+            if values["golden"] is not None:
+                rows, scores, tolerance = values["golden"]
+                values["golden"] = Golden(np.array(rows, np.float32), np.array(scores, np.float32), tolerance)
+            return cls(**values, cache_key=props.get(CACHE_KEY, ""))
+        except (KeyError, TypeError, ValueError) as error:
+            if isinstance(error, ContractMismatch):
+                raise
+            raise ContractMismatch(f"damaged smartcore contract: {type(error).__name__}: {error}") from error
+
+
+def _dump(value: object) -> str:
+    return json.dumps(_plain(value), allow_nan=False, separators=(",", ":"))
+
+
+def _plain(value: object) -> object:
+    """JSON's own types: arrays become lists of the shortest decimals that read back to the same float32, NaN
+    becomes null.
+    """
+    if isinstance(value, np.ndarray):
+        return [_plain(v) for v in value]
+    if isinstance(value, np.float32):
+        return None if np.isnan(value) else float(str(value))
+    if isinstance(value, (float, np.floating)):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, np.integer):
+        return int(value)
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    return value
