@@ -1,1 +1,63 @@
-"""The compiled core of trading bots: market events in, a decision with its reasons out."""
+"""The compiled core of trading bots: market events in, a decision with its reasons out.
+
+Nothing but this face is promised. Importing it loads NumPy and the core; everything heavier loads when first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from smartcore._core import __version__, build_config
+from smartcore.errors import (
+    ContractMismatch,
+    CorruptSnapshot,
+    InvalidData,
+    InvalidEvent,
+    OutOfOrder,
+    SmartcoreError,
+    UnknownFeature,
+)
+from smartcore.features.catalogue import catalogue
+from smartcore.features.engine import Engine, Instrument
+from smartcore.features.feature_set import FeatureSet
+from smartcore.market.events import AUX, BAR, DEPTH, EVENT, QUOTE, SCORE, TRADE, Flag, Kind
+
+if TYPE_CHECKING:
+    from smartcore.bot.journal import why
+    from smartcore.bot.orchestrator import Orchestrator
+    from smartcore.decide import Decision, Policy, decide
+    from smartcore.market.readers import read
+    from smartcore.market.simulator import simulate
+    from smartcore.models import Model
+
+_LAZY = {
+    "Decision": "smartcore.decide",
+    "Model": "smartcore.models",
+    "Orchestrator": "smartcore.bot.orchestrator",
+    "Policy": "smartcore.decide",
+    "decide": "smartcore.decide",
+    "read": "smartcore.market.readers",
+    "simulate": "smartcore.market.simulator",
+    "why": "smartcore.bot.journal",
+}
+
+__all__ = [
+    "AUX", "BAR", "DEPTH", "EVENT", "QUOTE", "SCORE", "TRADE",
+    "ContractMismatch", "CorruptSnapshot", "Decision", "Engine", "FeatureSet", "Flag", "Instrument", "InvalidData",
+    "InvalidEvent", "Kind", "Model", "Orchestrator", "OutOfOrder", "Policy", "SmartcoreError", "UnknownFeature",
+    "__version__", "build_config", "catalogue", "decide", "read", "simulate", "why",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'smartcore' has no attribute {name!r}")
+    import importlib
+
+    value = getattr(importlib.import_module(_LAZY[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -13,6 +13,13 @@ from enum import IntEnum, IntFlag
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from smartcore._core import AUX, BAR, DEPTH, EVENT, QUOTE, SCORE, TRADE
+
+__all__ = [
+    "AUX", "BAR", "DEPTH", "EVENT", "QUOTE", "SCORE", "TRADE", "Flag", "Kind",
+    "bars", "depth", "gap", "merge", "quotes", "trades",
+]  # fmt: skip
+
 
 class Kind(IntEnum):
     """What an event is."""
@@ -33,22 +40,6 @@ class Flag(IntFlag):
     """Closes a depth message: features of the book are updated here and not before."""
     SNAPSHOT = 2
     """First level of a snapshot: the book is emptied before the level is applied."""
-
-
-_HEAD = [("ts", "<i8"), ("kind", "u1"), ("side", "i1"), ("flags", "u1"), ("source", "u1"), ("instrument", "<u4")]
-
-
-def _record(*payload: str) -> np.dtype:
-    return np.dtype(_HEAD + [(name, "<f8") for name in payload])
-
-
-EVENT = _record("v0", "v1", "v2", "v3", "v4", "v5")
-BAR = _record("open", "high", "low", "close", "volume", "turnover")
-TRADE = _record("price", "size", "v2", "v3", "v4", "v5")
-DEPTH = _record("price", "size", "v2", "v3", "v4", "v5")
-QUOTE = _record("bid", "bid_size", "ask", "ask_size", "v4", "v5")
-SCORE = _record("value", "weight", "v2", "v3", "v4", "v5")
-AUX = _record("value", "v1", "v2", "v3", "v4", "v5")
 
 
 def _blank(ts: ArrayLike, kind: Kind) -> NDArray[np.void]:

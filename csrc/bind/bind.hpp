@@ -1,0 +1,29 @@
+#pragma once
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include "engine/engine.hpp"
+
+namespace smartcore {
+namespace py = pybind11;
+
+void register_build(py::module_& m);
+void register_events(py::module_& m);
+void register_catalogue(py::module_& m);
+void register_book(py::module_& m);
+void register_engine(py::module_& m);
+
+// The calls that a bot makes per event, as plain C functions on the class: see hot.cpp.
+void add_hot_calls(PyTypeObject* engine);
+
+// Sets a Python error of the class `name` in smartcore.errors.
+void raise(const char* name, const std::string& text);
+
+// An engine and what its owner chose about bad input.
+struct BoundEngine : Engine {
+    using Engine::Engine;
+    bool drop_late = false;  // out_of_order="drop"
+};
+
+}  // namespace smartcore

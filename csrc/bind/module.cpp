@@ -1,0 +1,11 @@
+// smartcore._core: a table of contents.
+#include "bind/bind.hpp"
+
+PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
+    m.doc() = "The compiled core of smartcore: events, catalogue, engine.";
+    smartcore::register_build(m);
+    smartcore::register_events(m);
+    smartcore::register_catalogue(m);
+    smartcore::register_book(m);
+    smartcore::register_engine(m);
+}

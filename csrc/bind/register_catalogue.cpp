@@ -1,0 +1,58 @@
+#include "bind/bind.hpp"
+#include "features/catalogue.hpp"
+
+namespace smartcore {
+namespace {
+
+std::string text(std::string_view s) { return std::string(s); }
+
+std::string wakes(const NodeType& t) {
+    std::string names;
+    auto add = [&](const void* wake, const char* name) {
+        if (wake) names += names.empty() ? name : std::string(",") + name;
+    };
+    add(reinterpret_cast<const void*>(t.bar), "bar");
+    add(reinterpret_cast<const void*>(t.trade), "trade");
+    add(reinterpret_cast<const void*>(t.book), "book");
+    return names;
+}
+
+py::dict describe(const Entry& entry) {
+    const Meta& meta = *entry.kind->meta;
+    py::dict d;
+    d["name"] = text(meta.name);
+    d["doc"] = text(meta.doc);
+    d["family"] = text(entry.family->name);
+    d["group"] = text(entry.family->group);
+    d["source"] = text(meta.source);
+    d["version"] = meta.version;
+    d["wakes"] = wakes(*entry.kind->type);
+    py::list params, outputs, defaults;
+    for (const Param& p : meta.params)
+        params.append(py::dict(py::arg("name") = text(p.name), py::arg("low") = p.low, py::arg("high") = p.high,
+                               py::arg("form") = std::string(1, p.form)));
+    for (const Output& o : meta.outputs)
+        outputs.append(py::dict(py::arg("suffix") = text(o.suffix), py::arg("doc") = text(o.doc), py::arg("unit") = text(o.unit),
+                                py::arg("low") = o.low, py::arg("high") = o.high));
+    for (const auto& set : meta.defaults) defaults.append(py::tuple(py::cast(std::vector<double>(set.begin(), set.end()))));
+    if (meta.params.size() == 0) defaults.append(py::tuple());
+    d["params"] = params;
+    d["outputs"] = outputs;
+    d["defaults"] = defaults;
+    return d;
+}
+
+}  // namespace
+
+void register_catalogue(py::module_& m) {
+    m.def("catalogue", [] {
+        py::list all;
+        for (const Entry& entry : catalogue()) all.append(describe(entry));
+        return all;
+    }, "Every kernel, as a list of dicts in the order of the catalogue.");
+    m.def("warmup", [](std::size_t kind, const std::vector<double>& params) {
+        return catalogue().at(kind).kind->warmup(params);
+    }, py::arg("kind"), py::arg("params"), "How many waking events pass before a kernel's first value.");
+}
+
+}  // namespace smartcore

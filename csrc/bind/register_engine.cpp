@@ -1,0 +1,163 @@
+#include <cstdlib>
+
+#include "bind/bind.hpp"
+
+namespace smartcore {
+namespace {
+
+// A matrix that grows row by row and ends as a NumPy array without a copy.
+class Table {
+public:
+    Table(std::size_t width, std::size_t expected) : width_(width) { grow(std::max<std::size_t>(expected, 16)); }
+    ~Table() { std::free(data_), std::free(ts_); }
+    Table(const Table&) = delete;
+
+    void push(std::int64_t ts, const double* row) noexcept {
+        if (rows_ == room_) grow(room_ * 2);
+        std::memcpy(data_ + rows_ * width_, row, width_ * sizeof(double));
+        ts_[rows_++] = ts;
+    }
+    py::tuple release() {
+        auto give = [](void* data) { return py::capsule(data, [](void* p) { std::free(p); }); };
+        const auto n = static_cast<py::ssize_t>(rows_);
+        py::array_t<std::int64_t> ts({n}, ts_, give(ts_));
+        py::array_t<double> table({n, static_cast<py::ssize_t>(width_)}, data_, give(data_));
+        ts_ = nullptr, data_ = nullptr;
+        return py::make_tuple(ts, table);
+    }
+
+private:
+    void grow(std::size_t room) noexcept {  // out of memory ends the process, as it would anywhere in the core
+        room_ = room;
+        auto* data = std::realloc(data_, std::max<std::size_t>(room * width_, 1) * sizeof(double));
+        auto* ts = std::realloc(ts_, room * sizeof(std::int64_t));
+        if (!data || !ts) std::abort();
+        data_ = static_cast<double*>(data);
+        ts_ = static_cast<std::int64_t*>(ts);
+    }
+    std::size_t width_, rows_ = 0, room_ = 0;
+    double* data_ = nullptr;
+    std::int64_t* ts_ = nullptr;
+};
+
+BarClock::By by_name(const std::string& name) {
+    if (name == "none") return BarClock::By::none;
+    if (name == "time") return BarClock::By::time;
+    if (name == "trades") return BarClock::By::trades;
+    if (name == "volume") return BarClock::By::volume;
+    if (name == "dollars") return BarClock::By::dollars;
+    if (name == "imbalance") return BarClock::By::imbalance;
+    throw py::value_error("bars by '" + name + "'");
+}
+
+std::string fault_text(const Fault& fault, std::size_t i) {
+    char text[160];
+    std::snprintf(text, sizeof text, "event %zu: %s = %.17g %s", i, fault.field, fault.value, fault.what);
+    return text;
+}
+
+// Nothing is applied before everything has been checked.
+py::tuple run(BoundEngine& engine, const py::array& array, const std::string& sample, std::int64_t interval) {
+    if (array.itemsize() != sizeof(Event) || array.ndim() != 1 || array.strides(0) != sizeof(Event))
+        throw py::type_error("run() takes a contiguous one-dimensional array of dtype smartcore.EVENT");
+    const std::span<const Event> events(static_cast<const Event*>(array.data()), static_cast<std::size_t>(array.shape(0)));
+    const Sample how = sample == "bar" ? Sample::bar : sample == "event" ? Sample::event : Sample::interval;
+    std::size_t expected = how == Sample::event ? events.size() : 0, late = events.size(), culprit = 0;
+    const bool own_bars = engine.state().clock.by() != BarClock::By::none;
+    Fault fault;
+    std::vector<Event> kept;
+    {
+        py::gil_scoped_release release;
+        std::int64_t ts = engine.state().ts;
+        for (std::size_t i = 0; i < events.size(); ++i) {
+            const Event& e = events[i];
+            if ((fault = check(e)) || (own_bars && e.kind == Type::bar)) {
+                culprit = i;
+                if (!fault) fault = {"is a bar, but this engine builds its bars from trades", "kind", 1};
+                break;
+            }
+            if (e.ts < ts) {
+                if (!engine.drop_late) {
+                    late = i;
+                    break;
+                }
+                if (kept.empty()) kept.assign(events.begin(), events.begin() + static_cast<std::ptrdiff_t>(i)), late = i;
+                continue;
+            }
+            ts = e.ts;
+            expected += how == Sample::bar && e.kind == Type::bar;
+            if (late != events.size()) kept.push_back(e);
+        }
+    }
+    if (fault) {
+        raise("InvalidEvent", fault_text(fault, culprit));
+        throw py::error_already_set();
+    }
+    std::span<const Event> stream = events;
+    if (late != events.size()) {
+        if (!engine.drop_late) {
+            raise("OutOfOrder", "event " + std::to_string(late) + ": ts = " + std::to_string(events[late].ts) + " is before the event before it");
+            throw py::error_already_set();
+        }
+        engine.state().dropped += events.size() - kept.size();
+        stream = kept;
+    }
+    Table table(engine.plan().width(), expected);
+    {
+        py::gil_scoped_release release;
+        engine.run(stream, how, interval, [&](std::int64_t ts) { table.push(ts, engine.row()); });
+    }
+    return table.release();
+}
+
+}  // namespace
+
+void register_engine(py::module_& m) {
+    py::class_<BoundEngine> engine(m, "Engine", "A feature set made live for one instrument. Use smartcore.Engine.");
+    engine
+        .def(py::init([](const std::vector<std::tuple<std::uint32_t, std::vector<double>, std::uint32_t>>& columns,
+                         const std::string& by, double amount, bool drop_late) {
+                 std::vector<Column> wanted;
+                 for (const auto& [kind, params, output] : columns) wanted.push_back({kind, params, output});
+                 auto made = std::make_unique<BoundEngine>(wanted, BarClock(by_name(by), amount));
+                 made->drop_late = drop_late;
+                 return made;
+             }),
+             py::arg("columns"), py::arg("by") = "none", py::arg("amount") = 0.0, py::arg("drop_late") = false)
+        .def("_row", [](const BoundEngine& e) {
+            auto* owner = new std::shared_ptr<double[]>(e.plan().shared_row());
+            py::capsule base(owner, [](void* p) { delete static_cast<std::shared_ptr<double[]>*>(p); });
+            py::array_t<double> row({static_cast<py::ssize_t>(e.plan().width())}, owner->get(), base);
+            row.attr("setflags")(py::arg("write") = false);
+            return row;
+        })
+        .def("_run", &run, py::arg("events"), py::arg("sample"), py::arg("interval"))
+        .def("_snapshot", [](const BoundEngine& e, const py::bytes& header) {
+            return py::bytes(e.snapshot(std::string_view(header)));
+        })
+        .def("_restore", [](BoundEngine& e, const py::bytes& blob) { e.restore(std::string_view(blob)); })
+        .def_static("_header", [](const py::bytes& blob) { return py::bytes(Engine::header(std::string_view(blob)).data(), Engine::header(std::string_view(blob)).size()); })
+        .def_property_readonly("ts", [](const BoundEngine& e) { return e.state().ts; }, "Time of the last event, ns UTC.")
+        .def_property_readonly("bar_count", [](const BoundEngine& e) { return e.state().bars; }, "Bars so far.")
+        .def_property_readonly("closed_bar", [](const BoundEngine& e) { return e.state().closed_bar; }, "The last call closed a bar.")
+        .def_property_readonly("last_price", [](const BoundEngine& e) { return e.state().last_price; },
+                               "Price of the last trade or close of the last bar; NaN before.")
+        .def_property_readonly("last_bar", [](const BoundEngine& e) {
+            const Bar& b = e.state().bar;
+            return py::make_tuple(b.ts, b.open, b.high, b.low, b.close, b.volume, b.turnover);
+        }, "(ts, open, high, low, close, volume, turnover) of the last bar.")
+        .def_property_readonly("counts", [](const BoundEngine& e) {
+            static constexpr const char* names[] = {nullptr, "bar", "trade", "depth", "quote", "score", "aux", "gap"};
+            py::dict d;
+            for (int i = 1; i < 8; ++i) d[names[i]] = e.state().counts[i];
+            d["dropped"] = e.state().dropped;
+            return d;
+        }, "Events so far, by kind, and those dropped.")
+        .def_property_readonly("nodes", [](const BoundEngine& e) { return e.plan().nodes(); }, "Nodes that compute the columns.")
+        .def_property_readonly("state_bytes", [](const BoundEngine& e) { return e.plan().state_size(); }, "Bytes of feature state.");
+    engine.attr("book") = py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(&PyProperty_Type))(m.attr("_book_of"));
+    py::delattr(m, "_book_of");
+    add_hot_calls(reinterpret_cast<PyTypeObject*>(engine.ptr()));
+}
+
+}  // namespace smartcore

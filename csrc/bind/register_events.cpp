@@ -1,0 +1,37 @@
+#include <cstddef>
+
+#include "bind/bind.hpp"
+
+namespace smartcore {
+namespace {
+
+// The record with its payload under other names.
+py::dtype record(std::initializer_list<const char*> payload) {
+    py::list names, formats, offsets;
+    auto field = [&](const char* name, const char* format, std::size_t offset) {
+        names.append(name), formats.append(format), offsets.append(offset);
+    };
+    field("ts", "<i8", offsetof(Event, ts));
+    field("kind", "u1", offsetof(Event, kind));
+    field("side", "i1", offsetof(Event, side));
+    field("flags", "u1", offsetof(Event, flags));
+    field("source", "u1", offsetof(Event, source));
+    field("instrument", "<u4", offsetof(Event, instrument));
+    std::size_t at = offsetof(Event, v);
+    for (const char* name : payload) field(name, "<f8", at), at += sizeof(double);
+    return py::dtype(names, formats, offsets, sizeof(Event));
+}
+
+}  // namespace
+
+void register_events(py::module_& m) {
+    m.attr("EVENT") = record({"v0", "v1", "v2", "v3", "v4", "v5"});
+    m.attr("BAR") = record({"open", "high", "low", "close", "volume", "turnover"});
+    m.attr("TRADE") = record({"price", "size", "v2", "v3", "v4", "v5"});
+    m.attr("DEPTH") = record({"price", "size", "v2", "v3", "v4", "v5"});
+    m.attr("QUOTE") = record({"bid", "bid_size", "ask", "ask_size", "v4", "v5"});
+    m.attr("SCORE") = record({"value", "weight", "v2", "v3", "v4", "v5"});
+    m.attr("AUX") = record({"value", "v1", "v2", "v3", "v4", "v5"});
+}
+
+}  // namespace smartcore

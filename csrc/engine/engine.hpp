@@ -1,0 +1,96 @@
+// A feature set made live for one instrument: book, bar clock, plan and row.
+#pragma once
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/plan.hpp"
+#include "market/bar_clock.hpp"
+#include "market/book.hpp"
+
+namespace smartcore {
+
+enum class Sample { bar, event, interval };
+
+class Engine {
+public:
+    Engine(const std::vector<Column>& columns, BarClock clock) : plan_(columns) { s_.clock = clock; }
+
+    // The live step. The event has been checked and is not older than the one before.
+    void step(const Event& e) noexcept {
+        pass(e.ts);
+        apply(e);
+    }
+    // Time passes without an event: a time bar that has ended is closed. True if one was.
+    bool pass(std::int64_t ts) noexcept {
+        s_.ts = ts;
+        s_.closed_bar = false;
+        if (!s_.clock.due(ts)) return false;
+        close(s_.clock.close_due());
+        return true;
+    }
+    // History: the same step in a loop. `take(ts)` is called when a row is due, which then holds what was known at ts.
+    // Intervals are counted from the epoch; one without events gives no row.
+    template <class F>
+    void run(std::span<const Event> events, Sample sample, std::int64_t interval, F&& take) noexcept {
+        if (sample == Sample::interval && s_.interval != interval) s_.interval = interval, s_.next_sample = INT64_MIN;
+        for (const Event& e : events) {
+            if (sample == Sample::interval && e.ts >= s_.next_sample) {
+                if (s_.next_sample != INT64_MIN) {
+                    pass(s_.next_sample);
+                    take(s_.next_sample);
+                }
+                s_.next_sample = next_after(e.ts, interval);
+            }
+            if (pass(e.ts) && sample == Sample::bar) take(s_.bar.ts);
+            if (apply(e) && sample == Sample::bar) take(e.ts);
+            if (sample == Sample::event) take(e.ts);
+        }
+    }
+    static std::int64_t next_after(std::int64_t ts, std::int64_t interval) noexcept {
+        const std::int64_t rest = ts % interval;
+        return ts - rest + (rest < 0 ? 0 : interval);
+    }
+
+    // All that is neither plan nor ladder; plain bytes, so that a snapshot cannot forget a field.
+    struct State {
+        std::int64_t ts = INT64_MIN, next_sample = INT64_MIN, interval = 0;
+        std::uint64_t counts[8] = {}, bars = 0;
+        std::uint64_t dropped = 0;                // events that came too late, under the policy "drop"
+        std::int64_t last_id = -1;                // last sequence number of the depth feed, where one is given
+        bool bridge = false;                      // the last depth message was a snapshot
+        double last_price = kNaN, tick_price = kNaN;
+        BarClock clock;
+        Bar bar{};
+        Trade trade{};
+        int sign = 0;
+        bool closed_bar = false;
+    };
+    State& state() noexcept { return s_; }
+    const State& state() const noexcept { return s_; }
+    double* row() noexcept { return plan_.row(); }
+    const Plan& plan() const noexcept { return plan_; }
+    const Book& book() const noexcept { return book_; }
+
+    std::string snapshot(std::string_view header) const;
+    static std::string_view header(std::string_view blob);  // both throw std::invalid_argument, changing nothing
+    void restore(std::string_view blob);
+
+private:
+    bool close(const Bar& b) noexcept {
+        s_.bar = b;
+        ++s_.bars;
+        s_.last_price = b.close;
+        plan_.bar(b, book_.top());
+        return s_.closed_bar = true;
+    }
+    bool apply(const Event& e) noexcept;  // true if the event is, or completes, a bar
+
+    Plan plan_;
+    Book book_;
+    State s_;
+};
+
+}  // namespace smartcore

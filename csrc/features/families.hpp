@@ -1,0 +1,12 @@
+// The families in the order of the catalogue, which is the order of the default columns.
+#pragma once
+#include "features/feature.hpp"
+
+namespace smartcore {
+
+extern const Family trend, momentum, volatility, volume, candle, statistics, risk, book, flow, impact;
+
+inline const Family* const families[] = {&trend, &momentum, &volatility, &volume, &candle,
+                                         &statistics, &risk, &book, &flow, &impact};
+
+}  // namespace smartcore

@@ -1,0 +1,108 @@
+// Impact and cost: what a trade moves, what it pays, how informed the flow is.
+#include "features/families.hpp"
+#include "features/trades.hpp"
+
+namespace smartcore {
+namespace {
+
+// Volume in buckets of 50 mean trades; the trade that fills a bucket belongs to it whole, so nothing depends on how
+// large one print is. The mean trade size is an average over all trades so far, fixed when a bucket begins.
+struct Vpin {
+    static constexpr double kTrades = 50;
+    static constexpr Meta meta{
+        .name = "vpin", .doc = "Volume-synchronised probability of informed trading, over the last buckets of 50 mean trades' volume.",
+        .params = {{"buckets", 2, 10'000}}, .outputs = {{"", "sum |buys - sells| / sum volume", "0..1", 0, 1}}, .defaults = {{50}},
+        .source = "Easley, Lopez de Prado, O'Hara 2012"};
+    static int warmup(Params p) { return static_cast<int>(p[0] * kTrades); }  // about
+    Vpin(Graph& g, Params p) : sign(g.part<TradeSign>()), window(g.arena(), count_of(p[0])) {}
+    void update(const Trade& t, Out out) noexcept {
+        seen += 1;
+        mean += (t.size - mean) / seen;
+        if (volume == 0) target = kTrades * mean;
+        volume += t.size;
+        net += sign->value * t.size;
+        if (volume < target || volume == 0) return;
+        window.push({std::fabs(net), volume});
+        volume = net = 0;
+        if (window.full()) out[0] = std::fmin(window.value().first / window.value().second, 1);
+    }
+    Ref<TradeSign> sign;
+    Sliding<Sum2> window;
+    double seen = 0, mean = 0, target = 0, volume = 0, net = 0;
+};
+
+struct Kyle {
+    static constexpr Meta meta{
+        .name = "kyle", .doc = "Kyle's lambda: price move per mean trade size, by regression of trade-to-trade moves on signed size.",
+        .params = {{"window", 3, 100'000}}, .outputs = {{"", "1e4 slope mean size / price; unknown while sizes are constant", "bps"}},
+        .defaults = {{100}, {500}}, .source = "Kyle 1985; Hasbrouck 2007, 7.1"};
+    static int warmup(Params p) { return static_cast<int>(p[0]) + 1; }
+    struct Size {
+        explicit Size(Graph& g) : step(g.part<TradeStep>()) {}
+        void update(const Trade&) noexcept { value = known(step->value) ? step->size : kNaN; }
+        Ref<TradeStep> step;
+        double value = kNaN;
+    };
+    Kyle(Graph& g, Params p) : n(p[0]), steps(g.part<Window<TradeStep, Comoments, Trade>>(p[0])), sizes(g.part<Window<Size, Sum, Trade>>(p[0])) {}
+    void update(const Trade& t, Out out) noexcept {
+        if (steps->full()) out[0] = 1e4 * steps->value().slope() * (sizes->value().sum / n) / t.price;
+    }
+    double n;
+    Ref<Window<TradeStep, Comoments, Trade>> steps;
+    Ref<Window<Size, Sum, Trade>> sizes;
+};
+
+struct RollSpread {
+    struct Pair {  // a price change beside the one before
+        explicit Pair(Graph& g) : step(g.part<TradeStep>()) {}
+        void update(const Trade&) noexcept {
+            value = last;
+            now = step->value;
+            last = step->value;
+        }
+        Comoments aggregate() const noexcept { return Comoments::of(value, now); }
+        Ref<TradeStep> step;
+        double value = kNaN, now = kNaN, last = kNaN;
+    };
+    static constexpr Meta meta{
+        .name = "roll_spread", .doc = "Roll's effective spread from the bounce of trade prices.", .params = {{"window", 3, 100'000}},
+        .outputs = {{"", "2e4 sqrt(max(0, -cov(dp[t-1], dp[t]))) / price", "bps", 0}}, .defaults = {{100}, {500}}, .source = "Roll 1984"};
+    static int warmup(Params p) { return static_cast<int>(p[0]) + 2; }
+    RollSpread(Graph& g, Params p) : window(g.part<Window<Pair, Comoments, Trade>>(p[0])) {}
+    void update(const Trade& t, Out out) noexcept {
+        if (window->full()) out[0] = 2e4 * std::sqrt(std::fmax(0, -window->value().covariance())) / t.price;
+    }
+    Ref<Window<Pair, Comoments, Trade>> window;
+};
+
+struct EffectiveSpread {
+    static constexpr Meta meta{
+        .name = "effective_spread", .doc = "What trades paid around the mid, weighted by size, fading with a half-life.",
+        .params = {{"half_life", 0.001, 86'400, 's'}}, .outputs = {{"", "faded mean of 2e4 |price - mid| / mid, by size", "bps", 0}},
+        .defaults = {{10}, {60}}, .source = "Hasbrouck 2007, 2.2"};
+    static int warmup(Params) { return 1; }  // a trade while the book is known
+    EffectiveSpread(Graph& g, Params p) : decay(g.part<Decay>(p[0])) {}
+    void update(const Trade& t, const Top& top, Out out) noexcept {
+        fade();
+        if (top.valid) {
+            const double mid = top.mid();
+            cost.sum += 2e4 * std::fabs(t.price - mid) / mid * t.size;
+            size.sum += t.size;
+        }
+        out[0] = top.valid && size.sum > 0 ? cost.sum / size.sum : kNaN;
+    }
+    void update(const Top& top, Out out) noexcept {
+        fade();
+        out[0] = top.valid && size.sum > 0 ? cost.sum / size.sum : kNaN;
+    }
+    void fade() noexcept { cost.fade(decay->factor), size.fade(decay->factor); }
+    Ref<Decay> decay;
+    Faded cost, size;
+};
+
+constexpr Kind kinds[] = {kind<Vpin>, kind<Kyle>, kind<RollSpread>, kind<EffectiveSpread>};
+}  // namespace
+
+const Family impact{"impact", "microstructure", kinds};
+
+}  // namespace smartcore

@@ -1,0 +1,127 @@
+// Momentum: oscillators, position within the recent range.
+#include "features/families.hpp"
+#include "features/parts.hpp"
+
+namespace smartcore {
+namespace {
+
+struct Rsi {
+    static constexpr Meta meta{
+        .name = "rsi", .doc = "Relative strength index of the close.", .params = {{"window", 2, 10'000}},
+        .outputs = {{"", "100 up / (up + down), Wilder averages of rises and falls; 50 when nothing moved", "0..100", 0, 100}},
+        .defaults = {{7}, {14}, {28}}, .source = "Wilder 1978"};
+    static int warmup(Params p) { return static_cast<int>(p[0]) + 1; }
+    Rsi(Graph& g, Params p) : change(g.part<Change>()), up(Smooth::wilder(p[0])), down(Smooth::wilder(p[0])) {}
+    void update(const Bar&, Out out) noexcept {
+        const double d = change->value;
+        if (!known(d)) return;
+        up.push(d > 0 ? d : 0);
+        down.push(d < 0 ? -d : 0);
+        if (!up.ready()) return;
+        const double sum = up.level + down.level;
+        out[0] = sum > 0 ? 100 * up.level / sum : 50;
+    }
+    Ref<Change> change;
+    Smooth up, down;
+};
+
+struct Stochastic {
+    static constexpr Meta meta{
+        .name = "stochastic", .doc = "Stochastic oscillator: where the close lies in the range of the window, smoothed.",
+        .params = {{"window", 2, 10'000}, {"smooth", 2, 1'000}},
+        .outputs = {{"k", "mean over `smooth` of 100 (close - lowest low) / (highest high - lowest low)", "0..100", 0, 100},
+                    {"d", "mean of k over `smooth`", "0..100", 0, 100}},
+        .defaults = {{14, 3}}, .source = "Lane 1984"};
+    static int warmup(Params p) { return static_cast<int>(p[0] + 2 * p[1]) - 2; }
+    Stochastic(Graph& g, Params p)
+        : high(g.part<Window<High, Max>>(p[0])), low(g.part<Window<Low, Min>>(p[0])), k(g.arena(), count_of(p[1])), d(g.arena(), count_of(p[1])), n(p[1]) {}
+    void update(const Bar& b, Out out) noexcept {
+        if (!high->full()) return;
+        const double top = high->value().max, bottom = low->value().min;
+        k.push(Sum::of(top > bottom ? 100 * (b.close - bottom) / (top - bottom) : 50));
+        if (!k.full()) return;
+        d.push({k.value().sum / n});
+        if (!d.full()) return;
+        out[0] = k.value().sum / n;
+        out[1] = d.value().sum / n;
+    }
+    Ref<Window<High, Max>> high;
+    Ref<Window<Low, Min>> low;
+    Sliding<Sum> k, d;
+    double n;
+};
+
+struct Cci {
+    static constexpr Meta meta{
+        .name = "cci", .doc = "Commodity channel index: typical price against its mean, in mean absolute deviations.",
+        .params = {{"window", 2, 10'000}}, .outputs = {{"", "(typical - mean) / (0.015 mean |deviation|); 0 when flat", "number"}},
+        .defaults = {{20}, {50}}, .source = "Lambert 1980"};
+    static int warmup(Params p) { return static_cast<int>(p[0]); }
+    Cci(Graph& g, Params p) : n(count_of(p[0])), typical(past<Typical>(g, p[0])), sum(g.part<Window<Typical, Sum>>(p[0])) {}
+    void update(const Bar&, Out out) noexcept {
+        if (!sum->full()) return;
+        const double mean = sum->value().sum / n, *x = typical->values.last(n);
+        double part[4] = {0, 0, 0, 0};  // four sums side by side: the adds of one would wait for each other
+        std::uint32_t i = 0;
+        for (; i + 4 <= n; i += 4)
+            for (std::uint32_t j = 0; j < 4; ++j) part[j] += std::fabs(x[i + j] - mean);
+        for (; i < n; ++i) part[0] += std::fabs(x[i] - mean);
+        const double deviation = (part[0] + part[1]) + (part[2] + part[3]);
+        // A flat window's mean may miss its values by a rounding; that is not a deviation.
+        out[0] = deviation > 1e-14 * n * mean ? n * (typical->ago(0) - mean) / (0.015 * deviation) : 0;
+    }
+    std::uint32_t n;
+    Ref<Past<Typical>> typical;
+    Ref<Window<Typical, Sum>> sum;
+};
+
+struct Mfi {
+    // Turnover of bars whose typical price rose, and of those whose fell.
+    struct Flow {
+        explicit Flow(Graph&) {}
+        void update(const Bar& b) noexcept {
+            const double price = (b.high + b.low + b.close) / 3, money = price * b.volume;
+            value = price - last;
+            up = value > 0 ? money : 0;
+            down = value < 0 ? money : 0;
+            last = price;
+        }
+        Sum2 aggregate() const noexcept { return {up, down}; }
+        double value = kNaN, last = kNaN, up = 0, down = 0;
+    };
+    static constexpr Meta meta{
+        .name = "mfi", .doc = "Money flow index: the share of turnover in bars whose typical price rose.",
+        .params = {{"window", 2, 10'000}}, .outputs = {{"", "100 rising / (rising + falling); 50 when neither", "0..100", 0, 100}},
+        .defaults = {{14}, {28}}, .source = "Quong and Soudack 1989"};
+    static int warmup(Params p) { return static_cast<int>(p[0]) + 1; }
+    Mfi(Graph& g, Params p) : flow(g.part<Window<Flow, Sum2>>(p[0])) {}
+    void update(const Bar&, Out out) noexcept {
+        if (!flow->full()) return;
+        const double up = flow->value().first, sum = up + flow->value().second;
+        out[0] = sum > 0 ? 100 * up / sum : 50;
+    }
+    Ref<Window<Flow, Sum2>> flow;
+};
+
+struct Donchian {
+    static constexpr Meta meta{
+        .name = "donchian", .doc = "Where the close lies in the Donchian channel.", .params = {{"window", 2, 100'000}},
+        .outputs = {{"", "(close - lowest low) / (highest high - lowest low); 0.5 when flat", "0..1", 0, 1}},
+        .defaults = {{20}, {100}}, .source = "Donchian 1960"};
+    static int warmup(Params p) { return static_cast<int>(p[0]); }
+    Donchian(Graph& g, Params p) : high(g.part<Window<High, Max>>(p[0])), low(g.part<Window<Low, Min>>(p[0])) {}
+    void update(const Bar& b, Out out) noexcept {
+        if (!high->full()) return;
+        const double top = high->value().max, bottom = low->value().min;
+        out[0] = top > bottom ? (b.close - bottom) / (top - bottom) : 0.5;
+    }
+    Ref<Window<High, Max>> high;
+    Ref<Window<Low, Min>> low;
+};
+
+constexpr Kind kinds[] = {kind<Rsi>, kind<Stochastic>, kind<Cci>, kind<Mfi>, kind<Donchian>};
+}  // namespace
+
+const Family momentum{"momentum", "technical", kinds};
+
+}  // namespace smartcore

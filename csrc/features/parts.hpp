@@ -1,0 +1,184 @@
+// Sub-results that several kernels share. A kernel names them in its constructor; each is computed once an event.
+//
+// A source has a `value` (NaN: none this event). Past, Window, Ordered and Smoothed are the last n values of a source,
+// their aggregate, their order and their recursive average.
+#pragma once
+#include <cmath>
+
+#include "base/aggregate.hpp"
+#include "base/history.hpp"
+#include "base/sliding.hpp"
+#include "base/smooth.hpp"
+#include "base/sorted.hpp"
+#include "features/feature.hpp"
+
+namespace smartcore {
+
+inline std::uint32_t count_of(double n) noexcept { return static_cast<std::uint32_t>(n); }
+
+// ---- sources on bars ----
+
+struct Close {
+    explicit Close(Graph&) {}
+    void update(const Bar& b) noexcept { value = b.close; }
+    double value = kNaN;
+};
+struct High {
+    explicit High(Graph&) {}
+    void update(const Bar& b) noexcept { value = b.high; }
+    double value = kNaN;
+};
+struct Low {
+    explicit Low(Graph&) {}
+    void update(const Bar& b) noexcept { value = b.low; }
+    double value = kNaN;
+};
+struct Volume {
+    explicit Volume(Graph&) {}
+    void update(const Bar& b) noexcept { value = b.volume; }
+    double value = kNaN;
+};
+struct Typical {
+    explicit Typical(Graph&) {}
+    void update(const Bar& b) noexcept { value = (b.high + b.low + b.close) / 3; }
+    double value = kNaN;
+};
+// Close less the close before.
+struct Change {
+    explicit Change(Graph&) {}
+    void update(const Bar& b) noexcept {
+        value = b.close - last;
+        last = b.close;
+    }
+    double value = kNaN, last = kNaN;
+};
+struct AbsChange {
+    explicit AbsChange(Graph& g) : change(g.part<Change>()) {}
+    void update(const Bar&) noexcept { value = std::fabs(change->value); }
+    Ref<Change> change;
+    double value = kNaN;
+};
+struct LogReturn {
+    explicit LogReturn(Graph&) {}
+    void update(const Bar& b) noexcept {
+        value = std::log(b.close / last);
+        last = b.close;
+    }
+    double value = kNaN, last = kNaN;
+};
+struct SquaredReturn {
+    explicit SquaredReturn(Graph& g) : r(g.part<LogReturn>()) {}
+    void update(const Bar&) noexcept { value = r->value * r->value; }
+    Ref<LogReturn> r;
+    double value = kNaN;
+};
+// Wilder's: from the second bar on.
+struct TrueRange {
+    explicit TrueRange(Graph&) {}
+    void update(const Bar& b) noexcept {
+        value = known(last) ? std::fmax(b.high, last) - std::fmin(b.low, last) : kNaN;
+        last = b.close;
+    }
+    double value = kNaN, last = kNaN;
+};
+
+// ---- what is kept of a source; E is the event that makes its values ----
+
+template <class S, class E = Bar>
+struct Past {
+    explicit Past(Graph& g) : source(g.part<S>()), values(g.arena(), 2) {}
+    void update(const E&) noexcept {
+        if (known(source->value)) values.push(source->value);
+    }
+    bool has(std::uint64_t n) const noexcept { return values.has(n); }
+    double ago(std::uint32_t n) const noexcept { return values.ago(n); }
+
+    Ref<S> source;
+    History values;
+};
+template <class S, class E = Bar>
+Past<S, E>* past(Graph& g, double n) {
+    auto* p = g.part<Past<S, E>>();
+    p->values.reserve(g.arena(), count_of(n));
+    return p;
+}
+
+template <class S, class M, class E = Bar>
+struct Window {
+    Window(Graph& g, double n) : source(g.part<S>()), window(g.arena(), count_of(n)) {}
+    void update(const E&) noexcept {
+        if constexpr (requires { source->aggregate(); }) {
+            if (known(source->value)) window.push(source->aggregate());
+        } else {
+            if (known(source->value)) window.push(M::of(source->value));
+        }
+    }
+    bool full() const noexcept { return window.full(); }
+    const M& value() const noexcept { return window.value(); }
+
+    Ref<S> source;
+    Sliding<M> window;
+};
+
+template <class S, class E = Bar>
+struct Ordered {
+    Ordered(Graph& g, double n) : source(g.part<S>()), values(g.arena(), count_of(n)) {}
+    void update(const E&) noexcept {
+        if (known(source->value)) values.push(source->value);
+    }
+    Ref<S> source;
+    Sorted values;
+};
+
+template <class S, class E = Bar>
+struct Ema {
+    Ema(Graph& g, double n) : source(g.part<S>()), smooth(Smooth::ema(n)) {}
+    void update(const E&) noexcept {
+        if (known(source->value)) smooth.push(source->value);
+    }
+    double value() const noexcept { return smooth.value(); }
+    Ref<S> source;
+    Smooth smooth;
+};
+
+template <class S, class E = Bar>
+struct Wilder {
+    Wilder(Graph& g, double n) : source(g.part<S>()), smooth(Smooth::wilder(n)) {}
+    void update(const E&) noexcept {
+        if (known(source->value)) smooth.push(source->value);
+    }
+    double value() const noexcept { return smooth.value(); }
+    Ref<S> source;
+    Smooth smooth;
+};
+
+// ---- real time ----
+
+// The factor 2^(-dt/half_life) since the event before, on every trade and every book message, and how much time its
+// exponential window has seen so far (seconds; grows to half_life / ln 2), which makes rates unbiased from the start.
+struct Decay {
+    Decay(Graph&, double half_life) : rate(-0.6931471805599453 / (half_life * 1e9)), tau(half_life / 0.6931471805599453) {}
+    void update(const Trade& t) noexcept { at(t.ts); }
+    void update(const Top& t) noexcept { at(t.ts); }
+    void at(std::int64_t ts) noexcept {
+        if (ts == last) {
+            factor = 1;
+            return;
+        }
+        factor = begun ? std::exp(rate * static_cast<double>(ts - last)) : 1;
+        unseen = unseen * factor < 1e-300 ? 0 : unseen * factor;
+        span = tau * (1 - unseen);
+        last = ts;
+        begun = true;
+    }
+    double rate, tau, factor = 1, unseen = 1, span = 0;
+    std::int64_t last = INT64_MIN;
+    bool begun = false;
+};
+// A sum whose addends fade with a Decay.
+struct Faded {
+    void fade(double factor) noexcept { sum = std::fabs(sum * factor) < 1e-300 ? 0 : sum * factor; }
+    double sum = 0;
+};
+
+}  // namespace smartcore

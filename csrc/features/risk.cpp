@@ -1,0 +1,66 @@
+// Risk: what may be lost on the next bar.
+#include "features/families.hpp"
+#include "features/parts.hpp"
+
+namespace smartcore {
+namespace {
+
+struct Drawdown {
+    static constexpr Meta meta{
+        .name = "drawdown", .doc = "Close against the highest close of the window.", .params = {{"window", 2, 100'000}},
+        .outputs = {{"", "close / highest close - 1", "fraction", -1, 0}}, .defaults = {{100}}, .source = "Magdon-Ismail and Atiya 2004"};
+    static int warmup(Params p) { return static_cast<int>(p[0]); }
+    Drawdown(Graph& g, Params p) : window(g.part<Window<Close, Max>>(p[0])) {}
+    void update(const Bar& b, Out out) noexcept {
+        if (window->full()) out[0] = b.close / window->value().max - 1;
+    }
+    Ref<Window<Close, Max>> window;
+};
+
+// Filtered historical simulation: returns over the volatility that was forecast for them keep their own shape (fat tail,
+// skew), and are scaled by the volatility forecast for the next bar.
+struct Fhs {
+    static constexpr double kLambda = 0.94;          // RiskMetrics 1996, daily
+    static constexpr std::uint32_t kSeed = 20;       // returns whose mean square begins the filter
+    static constexpr std::uint32_t kLeast = 100;     // residuals before anything is said
+    static constexpr Meta meta{
+        .name = "fhs", .doc = "Value at risk and expected shortfall of a long position over the next bar by filtered historical simulation.",
+        .params = {{"window", 100, 10'000}},
+        .outputs = {{"sigma", "EWMA (0.94) forecast of the next bar's volatility", "log per bar", 0},
+                    {"var95", "loss not exceeded with 95 %", "fraction"}, {"var99", "loss not exceeded with 99 %", "fraction"},
+                    {"es95", "mean of the worst 5 %", "fraction"}, {"es99", "mean of the worst 1 %", "fraction"}},
+        .defaults = {{500}}, .source = "Barone-Adesi, Giannopoulos, Vosper 1999; RiskMetrics 1996"};
+    static int warmup(Params) { return 1 + kSeed + kLeast; }
+    Fhs(Graph& g, Params p) : r(g.part<LogReturn>()), residuals(g.arena(), count_of(p[0])) {}
+    void update(const Bar&, Out out) noexcept {
+        const double x = r->value;
+        if (!known(x)) return;
+        if (seen < kSeed) {
+            variance += x * x / kSeed;
+            ++seen;
+            return;
+        }
+        if (variance > 0) residuals.push(x / std::sqrt(variance));  // before this return is learnt from
+        variance = kLambda * variance + (1 - kLambda) * x * x;
+        if (variance < 1e-300) variance = 0;
+        const std::uint32_t n = residuals.size();
+        if (n < kLeast) return;
+        const double sigma = std::sqrt(variance);
+        out[0] = sigma;
+        out[1] = -sigma * residuals.quantile(0.05);
+        out[2] = -sigma * residuals.quantile(0.01);
+        out[3] = -sigma * residuals.tail_mean((n + 19) / 20);
+        out[4] = -sigma * residuals.tail_mean((n + 99) / 100);
+    }
+    Ref<LogReturn> r;
+    Sorted residuals;
+    double variance = 0;
+    std::uint32_t seen = 0;
+};
+
+constexpr Kind kinds[] = {kind<Drawdown>, kind<Fhs>};
+}  // namespace
+
+const Family risk{"risk", "risk", kinds};
+
+}  // namespace smartcore

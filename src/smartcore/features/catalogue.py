@@ -1,0 +1,233 @@
+"""Every kernel there is and the columns it makes by default, read from the compiled core.
+
+A *kernel* is one formula; a *column* is a kernel with parameters and one of its outputs, such as ``rsi_14`` or
+``macd_12_26_9_histogram``. Nothing here is written twice: names, meanings, units, ranges, bounds and sources come from the
+metadata beside each kernel's code in ``csrc/features``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from smartcore import _core
+from smartcore.errors import UnknownFeature
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """A kernel's parameter: its bounds (inclusive) and how it reads in a name ("n" 14, "l" l5, "s" 10s)."""
+
+    name: str
+    low: float
+    high: float
+    form: str
+
+    def text(self, value: float) -> str:
+        if self.form == "s" and value < 1:
+            return f"{value * 1e3:g}ms"
+        return ("l" if self.form == "l" else "") + f"{value:g}" + ("s" if self.form == "s" else "")
+
+    def parse(self, text: str) -> float | None:
+        if self.form == "s":
+            found = re.fullmatch(r"([0-9.]+)(ms|s|m|h)", text)
+            return float(found[1]) * {"ms": 1e-3, "s": 1, "m": 60, "h": 3600}[found[2]] if found else None
+        if self.form == "l":
+            text = text[1:] if text.startswith("l") else ""
+        try:
+            return float(text)
+        except ValueError:
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One number a kernel gives: its formula in words, unit and range."""
+
+    suffix: str
+    doc: str
+    unit: str
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """One formula. ``wakes``: the events it listens to; ``defaults``: the parameter sets of its default columns."""
+
+    index: int
+    name: str
+    doc: str
+    family: str
+    group: str
+    source: str
+    version: int
+    wakes: tuple[str, ...]
+    params: tuple[Param, ...]
+    outputs: tuple[Output, ...]
+    defaults: tuple[tuple[float, ...], ...]
+
+    def warmup(self, params: Sequence[float]) -> int:
+        """How many of the events that wake it pass before its first value, on ordinary data."""
+        return _core.warmup(self.index, list(params))
+
+    def column(self, params: Sequence[float], output: int) -> Column:
+        parts = [self.name, *(p.text(v) for p, v in zip(self.params, params, strict=True)), self.outputs[output].suffix]
+        return Column("_".join(part for part in parts if part), self, tuple(float(v) for v in params), output)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A kernel with parameters and one of its outputs."""
+
+    name: str
+    kernel: Kernel
+    params: tuple[float, ...]
+    output: int
+
+    @property
+    def meaning(self) -> Output:
+        return self.kernel.outputs[self.output]
+
+    @property
+    def warmup(self) -> int:
+        return self.kernel.warmup(self.params)
+
+
+class Catalogue(Sequence[Kernel]):
+    """All kernels in order. ``columns`` are the default columns; ``to_pandas()`` is the whole as a table."""
+
+    def __init__(self, kernels: Sequence[Kernel]) -> None:
+        self._kernels = tuple(kernels)
+        self._by_name = {k.name: k for k in self._kernels}
+
+    def __len__(self) -> int:
+        return len(self._kernels)
+
+    def __getitem__(self, at: Any) -> Any:
+        return self.kernel(at) if isinstance(at, str) else self._kernels[at]
+
+    def __iter__(self) -> Iterator[Kernel]:
+        return iter(self._kernels)
+
+    def __repr__(self) -> str:
+        groups: dict[str, int] = {}
+        for column in self.columns:
+            groups[column.kernel.group] = groups.get(column.kernel.group, 0) + 1
+        parts = ", ".join(f"{group} {n}" for group, n in groups.items())
+        return f"<Catalogue: {len(self)} kernels, {len(self.columns)} default columns ({parts})>"
+
+    @functools.cached_property
+    def columns(self) -> tuple[Column, ...]:
+        """The default columns, kernel by kernel, parameter set by parameter set."""
+        return tuple(
+            kernel.column(params, output)
+            for kernel in self
+            for params in kernel.defaults
+            for output in range(len(kernel.outputs))
+        )
+
+    @functools.cached_property
+    def groups(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(kernel.group for kernel in self))
+
+    def kernel(self, name: str) -> Kernel:
+        try:
+            return self._by_name[name]
+        except KeyError:
+            raise UnknownFeature(f"no kernel {name!r}{self._near(name, self._by_name)}") from None
+
+    def column(self, name: str) -> Column:
+        """The column of a name like ``rsi_21`` or ``ofi_l3_250ms``, with any parameters within bounds.
+
+        Raises UnknownFeature, naming what was wrong and what comes near.
+        """
+        candidates = [k for k in self if name == k.name or name.startswith(k.name + "_")]
+        for kernel in sorted(candidates, key=lambda k: -len(k.name)):
+            column = self._parse(kernel, name)
+            if column is not None:
+                return column
+        known = [c.name for c in self.columns]
+        raise UnknownFeature(f"no column {name!r}{self._near(name, known)}")
+
+    def _parse(self, kernel: Kernel, name: str) -> Column | None:
+        tokens = name[len(kernel.name) + 1 :].split("_") if name != kernel.name else []
+        if len(tokens) < len(kernel.params):
+            return None
+        values = [p.parse(t) for p, t in zip(kernel.params, tokens, strict=False)]
+        suffix = "_".join(tokens[len(kernel.params) :])
+        outputs = [i for i, o in enumerate(kernel.outputs) if o.suffix == suffix]
+        if not outputs or any(v is None for v in values):
+            return None
+        params = [v for v in values if v is not None]
+        for param, value in zip(kernel.params, params, strict=True):
+            if not param.low <= value <= param.high or (param.form != "s" and is_fraction(param, value)):
+                raise UnknownFeature(f"{name!r}: {param.name} = {value:g} is not within {param.low:g}..{param.high:g}")
+        return kernel.column(params, outputs[0])
+
+    @staticmethod
+    def _near(name: str, among: Any) -> str:
+        near = difflib.get_close_matches(name, list(among), n=3, cutoff=0.5)
+        return f"; near: {', '.join(near)}" if near else "; smartcore.catalogue() lists them all"
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The default columns as a table: one row a column."""
+        import pandas as pd
+
+        return pd.DataFrame(self.to_dicts()).set_index("column")
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """The default columns as plain records, for JSON."""
+        return [
+            {
+                "column": c.name,
+                "kernel": c.kernel.name,
+                "group": c.kernel.group,
+                "family": c.kernel.family,
+                "meaning": c.kernel.doc,
+                "formula": c.meaning.doc,
+                "unit": c.meaning.unit,
+                "low": c.meaning.low if abs(c.meaning.low) != float("inf") else None,
+                "high": c.meaning.high if abs(c.meaning.high) != float("inf") else None,
+                "wakes": list(c.kernel.wakes),
+                "warmup": c.warmup,
+                "source": c.kernel.source,
+                "version": c.kernel.version,
+            }
+            for c in self.columns
+        ]
+
+
+def is_fraction(param: Param, value: float) -> bool:
+    """Whether a count parameter got a fraction. Bounds below 2 that are fractions mark a real-valued one (a band's width)."""
+    return float(param.low).is_integer() and not float(value).is_integer()
+
+
+@functools.cache
+def catalogue() -> Catalogue:
+    """Every kernel and default column of the compiled core."""
+    return Catalogue(
+        [
+            Kernel(
+                index=i,
+                name=d["name"],
+                doc=d["doc"],
+                family=d["family"],
+                group=d["group"],
+                source=d["source"],
+                version=d["version"],
+                wakes=tuple(d["wakes"].split(",")),
+                params=tuple(Param(**p) for p in d["params"]),
+                outputs=tuple(Output(**o) for o in d["outputs"]),
+                defaults=tuple(d["defaults"]),
+            )
+            for i, d in enumerate(_core.catalogue())
+        ]
+    )
