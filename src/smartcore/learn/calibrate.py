@@ -11,6 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Probabilities (n, classes) from logits (n, classes)."""
+    e = np.exp(np.asarray(logits, np.float64) - logits.max(1, keepdims=True))
+    return e / e.sum(1, keepdims=True)
+
+
 def log_loss(logits: NDArray[np.floating], label: NDArray[np.integer], temperature: float = 1.0) -> float:
     """Mean negative log-likelihood of ``label`` (n,) under softmax(logits / temperature), logits (n,
     classes).

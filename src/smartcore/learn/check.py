@@ -169,6 +169,22 @@ def coreml(path: Path) -> tuple[int, int, int]:
         return info.num_partitions, info.num_supported_nodes, info.num_nodes
 
 
+def batched(wide: Path, path: Path, rows: NDArray[np.float32], size: int = 7) -> float:
+    """Largest difference between the variant with a free batch and the shipped one, over ``size`` parallel
+    streams.
+    """
+    model, server = Model.load(path), session(wide)
+    streams = rows[: len(rows) // size * size][: 50 * size].reshape(size, -1, rows.shape[1])
+    alone = np.stack([_fresh(model, stream) for stream in streams], axis=1)
+    states = {s.input: np.zeros((size, *s.shape[1:]), np.float32) for s in model.contract.states}
+    worst = 0.0
+    for t in range(streams.shape[1]):
+        scores, *after = server.run(None, {"row": np.ascontiguousarray(streams[:, t]), **states})
+        states = dict(zip(states, after, strict=True))
+        worst = max(worst, _worst(scores, alone[t]))
+    return worst
+
+
 def forgets(model: Model, rows: NDArray[np.float32], close: float = 0.01) -> int:
     """Ticks after which a model started at zero agrees to ``close`` with one that had seen half of ``rows``
     before.

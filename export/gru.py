@@ -1,0 +1,87 @@
+"""The shipped GRU, from configuration to checked file.
+
+python export/gru.py            # models/builtin/gru.onnx and its card; a few minutes on one core
+python export/gru.py --quick    # every line in half a minute, into out/; the scores mean nothing
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import torch
+
+import smartcore as sc
+from smartcore.learn import card, simulated
+from smartcore.learn.calibrate import log_loss, softmax, temperature
+from smartcore.learn.check import batched, check
+from smartcore.learn.data import moments
+from smartcore.learn.evaluate import scores, spread, table
+from smartcore.learn.export import export_net
+from smartcore.learn.nets import gru
+from smartcore.learn.train import Config, fit, predict
+from smartcore.models import BUILTIN, Contract, State
+
+quick = "--quick" in sys.argv
+market = simulated.QUICK if quick else simulated.Config()
+training = Config(rounds=2, updates=5) if quick else Config()
+seeds = range(2 if quick else 5)
+folder = Path("out") if quick else BUILTIN
+
+
+def train(data: simulated.Data, seed: int) -> tuple[gru.Gru, float, dict[str, float]]:
+    """A calibrated net, its validation loss and its scores on the test recordings."""
+    torch.manual_seed(seed)
+    net = fit(
+        gru.Gru(gru.Config(len(simulated.COLUMNS)), *moments(data.train)),
+        data.train,
+        data.valid,
+        training,
+        seed,
+    ).net
+    logits, label = predict(net, data.valid)
+    heat = temperature(logits, label)
+    net.sharpness.fill_(1 / heat)
+    test, truth = predict(net, data.test)
+    return net, log_loss(logits, label, heat), scores(softmax(test / heat), truth)
+
+
+data = simulated.make(market)
+runs = [train(data, seed) for seed in seeds]
+net = min(runs, key=lambda run: run[1])[0]
+walk = simulated.make(market, control=True)
+control = {"gru, random walk": train(walk, 0)[2]}
+results = {"gru": spread(run[2] for run in runs), **simulated.floors(data)}
+print(table(results), table(control), sep="\n\n", end="\n\n")
+
+state = State("h", "h_next", (1, net.config.hidden))
+contract = Contract(
+    name="gru",
+    kind="gru",
+    columns=simulated.COLUMNS,
+    fingerprint=sc.FeatureSet(list(simulated.COLUMNS)).fingerprint,
+    sample=market.sample,
+    bars=market.bars,
+    horizon=f"{market.horizon}s",
+    label=data.rule,
+    states=(state,),
+    warm_up=60,
+    calibration={"method": "temperature", "temperature": float(1 / net.sharpness)},
+    missing="replaced by the column's training mean, inside the graph",
+    trained_on=data.trained_on,
+    metrics={"test": results, "control": control, "seeds": len(runs)},
+)
+path = folder / "gru.onnx"
+contract = export_net(net, contract, data.golden(), path)
+report = check(path, net, data.test[0].rows, quick)
+print(report)
+
+wide = Path("out/gru-batch.onnx")  # for a server that batches; not shipped
+export_net(net, contract, data.golden(), wide, dynamic=True)
+print(f"batch variant: {wide}, differs by {batched(wide, path, data.test[0].rows):.2g}")
+
+what = f"""A streaming GRU with {net.config.hidden} units, {sum(p.numel() for p in net.parameters()):,}
+weights: one row and its state in, probabilities and the next state out. The source is
+`smartcore/learn/nets/gru.py`."""
+card.write(path.with_suffix(".md"), contract, what, data, results, control, report, "export/gru.py")
+sys.exit(bool(report.failures))

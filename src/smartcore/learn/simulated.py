@@ -1,0 +1,189 @@
+"""The market of the shipped models: simulated recordings, their floors, and a control.
+
+Recordings are separate seeds of the simulator, laid end to end in time with a gap: first those for training,
+then validation, then test. Thresholds, scalers and temperature never see the test. Nothing here says anything
+about a real market.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from smartcore.kernels import labels
+from smartcore.learn import evaluate
+from smartcore.learn.data import Series, digest, label, moves, sample
+from smartcore.market import events as ev
+from smartcore.market.simulator import TS0, simulate
+
+SECOND = 1_000_000_000
+
+BOOK = (
+    "spread", "microprice",
+    "queue_imbalance_l1", "queue_imbalance_l2", "queue_imbalance_l3", "queue_imbalance_l5",
+    "queue_imbalance_l10",
+    "ofi_l1_1s", "ofi_l1_10s", "ofi_l3_10s", "ofi_l5_10s", "ofi_l1_60s",
+    "depth_slope_l10_bid", "depth_slope_l10_ask",
+    "mid_distance_1s", "mid_distance_10s", "mid_distance_60s",
+    "mid_volatility_10s", "mid_volatility_60s", "mid_volatility_300s",
+    "book_rate_1s", "book_rate_10s",
+)  # fmt: skip
+TRADES = (
+    "trade_imbalance_1s", "trade_imbalance_10s", "trade_imbalance_60s",
+    "buy_rate_1s", "buy_rate_10s", "sell_rate_1s", "sell_rate_10s", "volume_rate_10s",
+    "trade_sign_autocorrelation_100", "kyle_100", "effective_spread_10s",
+)  # fmt: skip
+BARS = (
+    "log_return_1",
+    "log_return_5",
+    "log_return_20",
+    "rsi_14",
+    "zscore_50",
+    "volatility_20",
+    "efficiency_ratio_10",
+)
+COLUMNS = BOOK + TRADES + BARS
+
+
+@dataclass(frozen=True)
+class Config:
+    """12 hours of a market of about 66 events a second: 2.9 million events, 43 thousand rows."""
+
+    seed: int = 1
+    minutes: int = 60
+    """Length of a recording."""
+    train: int = 8
+    valid: int = 2
+    test: int = 2
+    gap: int = 60
+    """Minutes between recordings; far more than the horizon, so no label reaches across."""
+    regime: str = "mixed"
+    sample: str = "1s"
+    bars: str = "1s"
+    horizon: int = 10
+    """Seconds."""
+    flat: float = 1 / 3
+    """Share of the training moves called flat."""
+
+
+QUICK = Config(minutes=8, train=2, valid=1, test=1)
+"""Enough to run every line; the scores mean nothing."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """Labelled recordings of ``COLUMNS`` and what was fitted on the training ones."""
+
+    config: Config
+    train: list[Series]
+    valid: list[Series]
+    test: list[Series]
+    low: float
+    high: float
+    events: int
+    hash: str
+
+    @property
+    def rule(self) -> str:
+        """The label in words."""
+        return (
+            f"log return of the mid over the next {self.config.horizon} s: down below {self.low:.3g}, "
+            f"up above {self.high:.3g}, else flat (thresholds from the training recordings)"
+        )
+
+    @property
+    def trained_on(self) -> dict[str, Any]:
+        """For the contract: enough to make the same rows again."""
+        return {
+            "data": "SIMULATED: smartcore.market.simulator", **asdict(self.config), "columns": len(COLUMNS),
+            "events": self.events, "rows": sum(map(len, self.train)), "rows_hash": self.hash,
+        }  # fmt: skip
+
+    def golden(self) -> NDArray[np.float32]:
+        """(16, k) test rows to ship: the first of a recording, where much is unknown yet, and later ones that
+        move.
+        """
+        rows = self.test[0].rows
+        late = np.linspace(len(rows) // 2, len(rows) - 1, 12).astype(int)
+        return np.concatenate([rows[:4], rows[late]])
+
+
+def make(config: Config = Config(), control: bool = False) -> Data:
+    """Simulate, sample and label. ``control``: the same of :func:`random_walk`, on which nothing can be
+    learned.
+    """
+    counts = (config.train, config.valid, config.test)
+    series, n = [], 0
+    step = (config.minutes + config.gap) * 60 * SECOND
+    for i in tqdm(range(sum(counts)), "simulating", unit="recording", leave=False, disable=None):
+        seed, start = 1000 * config.seed + i, TS0 + i * step
+        if control:
+            events, mid = random_walk(config.minutes * 60, seed, start)
+        else:
+            market = simulate(config.minutes * 60, seed, config.regime, ts0=start)
+            events, mid = market.events, market.mid
+        n += len(events)
+        series.append(sample(events, mid, COLUMNS, config.sample, config.bars))
+    horizon = config.horizon * SECOND
+    low, high = labels.thresholds(moves(series[: config.train], horizon), config.flat)
+    series = label(series, horizon, low, high)
+    a, b = counts[0], counts[0] + counts[1]
+    hashed = digest(*(s.rows for s in series[:a]))
+    return Data(config, series[:a], series[a:b], series[b:], low, high, n, hashed)
+
+
+def floors(data: Data) -> dict[str, dict[str, float]]:
+    """Scores on the test recordings of what costs nothing to know (see :func:`evaluate.floors`)."""
+    truth = np.concatenate([s.label for s in data.test])
+    imbalance = COLUMNS.index("queue_imbalance_l1")
+    found = evaluate.floors(
+        np.concatenate([s.label for s in data.train]),
+        truth,
+        np.concatenate(
+            [labels.classify(_past(s, data.config.horizon * SECOND), data.low, data.high) for s in data.test]
+        ),
+        np.concatenate([_past(s, SECOND) for s in data.test]),
+        np.concatenate([s.rows[:, imbalance] for s in data.train]),
+        np.concatenate([s.rows[:, imbalance] for s in data.test]),
+    )
+    return {name: evaluate.scores(prob, truth) for name, prob in found.items()}
+
+
+def random_walk(seconds: int, seed: int, ts0: int = TS0) -> tuple[NDArray[np.void], NDArray[np.float64]]:
+    """A market without memory: events and the mid after each.
+
+    The mid walks by -1, 0 or 1 tick every quarter of a second; after each step the whole book of ten levels a
+    side is sent anew with sizes drawn afresh, and a trade of random side and size may follow. No column can
+    tell what comes next.
+    """
+    rng = np.random.default_rng(seed)
+    n, levels, tick = seconds * 4, 10, 0.01
+    middle = 10_000 + rng.integers(-1, 2, n).cumsum()  # ticks
+    spread = rng.integers(1, 4, n)  # half of it, ticks
+    level = np.arange(levels)
+    bid = middle[:, None] - spread[:, None] - level
+    ask = middle[:, None] + spread[:, None] + level
+    ts = ts0 + (np.arange(n) + 1) * (SECOND // 4)
+    side = np.repeat([1, -1], levels)
+    row = np.arange(n * 2 * levels) % (2 * levels)
+    book = ev.depth(
+        np.repeat(ts, 2 * levels), np.tile(side, n), np.concatenate([bid, ask], axis=1).ravel() * tick,
+        rng.lognormal(0, 1, n * 2 * levels), last=row == 2 * levels - 1, snapshot=row == 0,
+    )  # fmt: skip
+    hit = np.flatnonzero(rng.random(n) < 0.4)
+    sign = rng.choice([-1, 1], len(hit))
+    price = np.where(sign > 0, ask[hit, 0], bid[hit, 0]) * tick
+    trades = ev.trades(ts[hit] + SECOND // 8, price, rng.lognormal(0, 1, len(hit)), sign)
+    events = ev.merge(book, trades)
+    mid = middle * tick
+    return events, mid[np.searchsorted(ts, events["ts"], side="right") - 1]
+
+
+def _past(series: Series, span: int) -> NDArray[np.float64]:
+    """Log return over the last ``span`` ns at each row, NaN before there is one."""
+    then = np.searchsorted(series.ts, series.ts - span, side="right") - 1
+    return np.where(then >= 0, np.log(series.mid / series.mid[then]), np.nan)

@@ -1,0 +1,400 @@
+"""Labels, scores, training and export: held to naive versions, to scikit-learn, to torch and to LightGBM."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from smartcore.kernels import labels
+from smartcore.learn import calibrate, evaluate
+
+ROOT = Path(__file__).resolve().parent.parent
+SECOND = 1_000_000_000
+
+
+def clock(n: int, rng: np.random.Generator) -> np.ndarray:
+    return np.cumsum(rng.integers(1, 4, n)) * SECOND
+
+
+# --- labels ---------------------------------------------------------------------------------------
+
+
+def naive_fixed(ts, price, horizon):
+    out = np.full(len(ts), np.nan)
+    for i, t in enumerate(ts):
+        if ts[-1] >= t + horizon:
+            out[i] = np.log(price[ts <= t + horizon][-1] / price[i])
+    return out
+
+
+def naive_smoothed(ts, price, horizon, window):
+    out = np.full(len(ts), np.nan)
+    for i, t in enumerate(ts):
+        inside = price[(ts > t + horizon - window) & (ts <= t + horizon)]
+        if ts[-1] >= t + horizon and len(inside):
+            out[i] = np.log(inside.mean() / price[i])
+    return out
+
+
+@pytest.mark.parametrize("n", [1, 2, 50])
+@pytest.mark.parametrize("horizon", [1, 5, 200])
+def test_labels_are_the_naive_ones(n, horizon):
+    rng = np.random.default_rng(n)
+    ts, price = clock(n, rng), np.exp(rng.normal(0, 0.01, n).cumsum())
+    span = horizon * SECOND
+    np.testing.assert_allclose(
+        labels.fixed_horizon(ts, price, span), naive_fixed(ts, price, span), atol=1e-15
+    )
+    for window in (SECOND, 3 * SECOND):
+        np.testing.assert_allclose(
+            labels.smoothed(ts, price, span, window), naive_smoothed(ts, price, span, window), atol=1e-14
+        )
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(2, 60), st.integers(1, 59), st.integers(1, 20))
+def test_a_longer_recording_changes_no_label(n, cut, horizon):
+    rng = np.random.default_rng(n)
+    ts, price = clock(n, rng), np.exp(rng.normal(0, 0.01, n).cumsum())
+    cut = min(cut, n)
+    for found in (
+        lambda k: labels.fixed_horizon(ts[:k], price[:k], horizon * SECOND),
+        lambda k: labels.smoothed(ts[:k], price[:k], horizon * SECOND, 2 * SECOND),
+    ):
+        part = found(cut)
+        known = np.isfinite(part)
+        np.testing.assert_array_equal(part[known], found(n)[:cut][known])
+
+
+def test_classes_and_thresholds():
+    moves = np.array([-3.0, -2, -1, 0, 1, 2, 3, np.nan])
+    low, high = labels.thresholds(moves, 1 / 3)
+    assert low == pytest.approx(-1) and high == pytest.approx(1)
+    assert labels.classify(moves, low, high).tolist() == [0, 0, 1, 1, 1, 2, 2, -1]
+    # Mostly unchanged: the thresholds meet at zero and "flat" is "unchanged".
+    low, high = labels.thresholds(np.array([0.0] * 8 + [1, -1]), 1 / 3)
+    assert labels.classify(np.array([-1, 0, 1.0]), low, high).tolist() == [0, 1, 2]
+
+
+# --- scores ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def judged():
+    rng = np.random.default_rng(3)
+    prob = rng.dirichlet([1, 1, 1], 3000)
+    label = np.array([rng.choice(3, p=p) for p in prob])
+    return prob, label
+
+
+def test_scores_are_those_of_sklearn(judged):
+    metrics = pytest.importorskip("sklearn.metrics", reason="the oracle is scikit-learn, part of [test]")
+    prob, label = judged
+    guess = prob.argmax(1)
+    s = evaluate.scores(prob, label)
+    assert s["accuracy"] == pytest.approx(metrics.accuracy_score(label, guess))
+    assert s["macro_f1"] == pytest.approx(metrics.f1_score(label, guess, average="macro"))
+    assert s["mcc"] == pytest.approx(metrics.matthews_corrcoef(label, guess))
+    assert s["log_loss"] == pytest.approx(metrics.log_loss(label, prob))
+    assert s["brier"] == pytest.approx(((prob - np.eye(3)[label]) ** 2).sum(1).mean())
+
+
+def test_rows_without_a_label_do_not_count(judged):
+    prob, label = judged
+    more = np.append(label, [-1, -1])
+    assert evaluate.scores(np.vstack([prob, prob[:2]]), more) == evaluate.scores(prob, label)
+
+
+def test_calibration_error_sees_overconfidence(judged):
+    prob, label = judged
+    sharp = prob**3 / (prob**3).sum(1, keepdims=True)
+    assert evaluate.scores(prob, label)["ece"] < 0.06 < evaluate.scores(sharp, label)["ece"]
+
+
+def test_constant_guess_scores_as_chance():
+    s = evaluate.scores(np.tile([0.5, 0.3, 0.2], (99, 1)), np.arange(99) % 3)
+    assert s["mcc"] == 0 and s["accuracy"] == pytest.approx(1 / 3) and s["macro_f1"] == pytest.approx(1 / 6)
+
+
+def test_temperature_is_found_again(judged):
+    prob, label = judged
+    logits = np.log(prob)
+    for heat in (0.5, 1.0, 3.0):
+        alone = calibrate.temperature(logits, label)
+        assert calibrate.temperature(logits * heat, label) == pytest.approx(alone * heat, rel=1e-2)
+    best = calibrate.temperature(logits, label)
+    for other in (0.8 * best, 1.2 * best):
+        assert calibrate.log_loss(logits, label, best) < calibrate.log_loss(logits, label, other)
+
+
+def test_floors_have_a_score_each():
+    pytest.importorskip("sklearn", reason="the logistic floor is scikit-learn's, part of [test]")
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 3, 300)
+    imbalance = truth - 1 + rng.normal(0, 0.5, 300)
+    found = evaluate.floors(truth, truth, truth, truth - 1.0, imbalance, imbalance)
+    s = {name: evaluate.scores(prob, truth) for name, prob in found.items()}
+    assert s["persistence"]["accuracy"] == s["last return"]["accuracy"] == 1
+    assert s["logistic, imbalance l1"]["accuracy"] > 0.6 > s["majority"]["accuracy"]
+    assert evaluate.table({"a": s["majority"], "b": evaluate.spread([s["majority"]] * 2)}).count("\n") == 3
+
+
+# --- data -----------------------------------------------------------------------------------------
+
+
+def series(n: int, k: int = 4, seed: int = 0):
+    """Rows of which the label is a noisy, remembered function; a tenth of the values unknown."""
+    from smartcore.learn.data import Series
+
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, k)).astype(np.float32)
+    signal = np.convolve(x[:, 0], [1, 1, 1])[:n] + 0.3 * rng.normal(size=n)
+    label = labels.classify(signal, -0.7, 0.7)
+    label[-5:] = -1
+    x[rng.random(x.shape) < 0.1] = np.nan
+    return Series(np.arange(n) * SECOND, x, np.ones(n), label)
+
+
+def test_sequences_are_views_and_cross_no_border():
+    from smartcore.learn.data import Windows
+
+    a, b = series(50), series(30, seed=1)
+    w = Windows([a, b, series(5)], 20)
+    assert len(w) == 31 + 11
+    assert all(np.shares_memory(v, s.rows) for v, s in zip(w._rows, (a, b), strict=True))
+    for rows, label in w.random(8, 3, np.random.default_rng(0)):
+        assert rows.shape == (8, 20, 4) and label.shape == (8, 20)
+        for one in rows:
+            assert any(
+                np.array_equal(one, s.rows[i : i + 20], equal_nan=True)
+                for s in (a, b)
+                for i in range(len(s) - 19)
+            )
+    with pytest.raises(ValueError, match="no recording has 100 rows"):
+        Windows([a], 100)
+
+
+def test_purge_leaves_no_label_that_reaches_into_the_test():
+    from smartcore.learn.data import purge
+
+    s = series(50)
+    kept = purge(s, start=30 * SECOND, horizon=5 * SECOND, embargo=3 * SECOND)
+    assert kept.ts[-1] + 5 * SECOND + 3 * SECOND < 30 * SECOND <= kept.ts[-1] + 9 * SECOND
+
+
+def test_moments_ignore_the_unknown_and_the_outlier():
+    from smartcore.learn.data import Series, moments
+
+    x = np.random.default_rng(0).normal(3, 2, (5000, 3)).astype(np.float32)
+    x[7, 0], x[::2, 0], x[:, 1], x[:, 2] = 1e9, np.nan, np.nan, 4
+    x[7, 0] = 1e9
+    mean, std = moments([Series(np.arange(5000), x, np.ones(5000), np.ones(5000, np.int8))])
+    assert mean == pytest.approx([3, 0, 4], abs=0.15) and std == pytest.approx([2, 1, 1], abs=0.1)
+
+
+# --- nets and export ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def torch():
+    found = pytest.importorskip("torch", reason="nets are trained and exported by torch, part of [test]")
+    found.set_num_threads(1)
+    return found
+
+
+def toy_contract(kind: str, k: int, states=()):
+    from smartcore.models import Contract
+
+    return Contract(
+        name="toy", kind=kind, columns=tuple(f"c{i}" for i in range(k)), fingerprint="toy", sample="1s",
+        bars=None, horizon="1s", label="toy", states=states, warm_up=2,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def net(torch):
+    from smartcore.learn.nets import gru
+
+    torch.manual_seed(0)
+    rng = np.random.default_rng(0)
+    out = gru.Gru(gru.Config(5, hidden=8), rng.normal(size=5), rng.uniform(0.5, 2, 5))
+    out.sharpness.fill_(1.4)
+    return out.eval()
+
+
+def test_step_is_the_fused_sequence(torch, net):
+    rows = torch.from_numpy(series(200, 5).rows).unsqueeze(0)
+    h = torch.randn(1, 8, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        whole, last = net.sequence(rows, h)
+        for t in range(200):
+            logits, h = net.step(rows[:, t], h)
+            torch.testing.assert_close(logits, whole[:, t], atol=1e-6, rtol=0)
+    torch.testing.assert_close(h, last, atol=1e-6, rtol=0)
+
+
+def test_unknown_is_the_training_mean(torch, net):
+    row = torch.randn(1, 5, generator=torch.Generator().manual_seed(2))
+    mean = row.clone()
+    mean[0, 1], mean[0, 3] = net.mean[1], net.mean[3]
+    row[0, 1], row[0, 3] = float("nan"), float("inf")
+    with torch.no_grad():
+        torch.testing.assert_close(net(row, net.start())[0], net(mean, net.start())[0])
+
+
+def test_exported_net_passes_every_gate(torch, net, tmp_path):
+    from smartcore.learn.check import batched, check
+    from smartcore.learn.export import export_net
+    from smartcore.models import Model, State
+
+    rows = series(300, 5).rows
+    c = toy_contract("gru", 5, (State("h", "h_next", (1, 8)),))
+    path = tmp_path / "toy.onnx"
+    written = export_net(net, c, rows[:6], path)
+    model = Model.load(path)
+    assert model.contract == written and written.created_with["torch"] and len(written.cache_key) == 32
+    report = check(path, net, rows, quick=True)
+    assert report.failures == () and "passed" in str(report)
+    assert report.coreml_partitions == 1 and report.parity < 1e-6
+    # From a state that is not zero, too: an exporter that mixes up its inputs would pass from zero.
+    with torch.no_grad():
+        h = torch.randn(1, 8, generator=torch.Generator().manual_seed(5))
+        model._states[0][0][...] = h.numpy()
+        for row in rows[:50]:
+            scores, h = net(torch.from_numpy(row)[None], h)
+            np.testing.assert_allclose(model.step(row.astype(float)), scores[0], atol=1e-6)
+    wide = tmp_path / "wide.onnx"
+    export_net(net, c, rows[:6], wide, dynamic=True)
+    assert batched(wide, path, rows) < 1e-6
+
+
+def test_check_fails_a_file_of_another_net(torch, net, tmp_path):
+    from smartcore.learn.check import check
+    from smartcore.learn.export import export_net
+    from smartcore.models import State
+
+    path = tmp_path / "toy.onnx"
+    rows = series(60, 5).rows
+    export_net(net, toy_contract("gru", 5, (State("h", "h_next", (1, 8)),)), rows[:6], path)
+    with torch.no_grad():
+        net.head.bias[0] += 0.1
+    report = check(path, net, rows, quick=True)
+    assert any("differs from its source" in f for f in report.failures) and "FAILED" in str(report)
+
+
+def test_training_learns_stops_and_repeats(torch):
+    from smartcore.learn import train
+    from smartcore.learn.data import moments
+    from smartcore.learn.nets import gru
+
+    data, valid = [series(600, seed=1), series(600, seed=2)], [series(400, seed=3)]
+    config = train.Config(rounds=6, updates=10, batch=16, length=32, burn=4, rate=0.02)
+
+    def once():
+        torch.manual_seed(7)
+        net = gru.Gru(gru.Config(4, hidden=8), *moments(data))
+        return train.fit(net, data, valid, config, seed=7)
+
+    fitted, again = once(), once()
+    assert fitted.history == again.history
+    assert fitted.best == min(loss for _, loss in fitted.history) < 0.9 < np.log(3)
+    logits, label = train.predict(fitted.net, valid)
+    assert calibrate.log_loss(logits[label >= 0], label[label >= 0]) == pytest.approx(fitted.best)
+
+
+@pytest.fixture
+def booster():
+    pytest.importorskip("lightgbm", reason="tree ensembles are LightGBM's, part of [test]")
+    from smartcore.learn import trees
+
+    config = trees.Config(rounds=12, leaves=7, least=10, rate=0.2)
+    return trees.fit([series(2000, seed=1)], [series(500, seed=2)], config)
+
+
+def test_exported_trees_are_lightgbm_with_unknown_values_too(booster, tmp_path):
+    from smartcore.learn import trees
+    from smartcore.learn.check import batched, check
+    from smartcore.models import Model
+
+    def source(rows):
+        return calibrate.softmax(trees.logits(booster, rows) / 1.3)
+
+    rows = series(800, seed=4).rows
+    path = tmp_path / "trees.onnx"
+    c = trees.export_trees(booster, 1.3, toy_contract("gbdt", 4), rows[:6], path)
+    assert Model.load(path).contract == c
+    report = check(path, source, rows, quick=True)
+    assert report.failures == () and report.unknown < 1e-6
+    wide = tmp_path / "wide.onnx"
+    trees.export_trees(booster, 1.3, toy_contract("gbdt", 4), rows[:6], wide, dynamic=True)
+    assert batched(wide, path, rows) < 1e-6
+
+
+def test_trees_split_where_lightgbm_does(booster, tmp_path):
+    """Rows exactly at the thresholds and one float32 to either side, where rounding them would go wrong."""
+    from smartcore.learn import trees
+    from smartcore.models import Model
+
+    path = tmp_path / "trees.onnx"
+    trees.export_trees(booster, 1.0, toy_contract("gbdt", 4), series(6).rows, path)
+    at = []
+
+    def visit(node):
+        if "split_feature" in node:
+            for side in (-np.inf, None, np.inf):
+                row = np.zeros(4, np.float32)
+                t = np.float32(min(node["threshold"], 3e38))
+                row[node["split_feature"]] = t if side is None else np.nextafter(t, np.float32(side))
+                at.append(row)
+            visit(node["left_child"])
+            visit(node["right_child"])
+
+    for tree in booster.dump_model()["tree_info"]:
+        visit(tree["tree_structure"])
+    rows = np.array(at)
+    np.testing.assert_allclose(
+        Model.load(path).run(rows), calibrate.softmax(trees.logits(booster, rows)), atol=1e-6
+    )
+
+
+# --- the recipes ----------------------------------------------------------------------------------
+
+
+def test_a_random_walk_has_no_memory():
+    from smartcore.learn.simulated import random_walk
+    from smartcore.market.events import DEPTH, Flag, Kind
+
+    events, mid = random_walk(200, 3)
+    assert np.all(np.diff(events["ts"]) >= 0)
+    steps = np.diff(mid[events["flags"] & Flag.LAST > 0])
+    assert abs(np.corrcoef(steps[1:], steps[:-1])[0, 1]) < 3 / np.sqrt(len(steps))
+    book = events[events["kind"] == Kind.DEPTH].view(DEPTH)
+    assert book["price"][book["side"] > 0].max() < book["price"][book["side"] < 0].min() + 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["gru", "gbdt"])
+def test_recipe_runs_from_simulation_to_checked_file(name, tmp_path):
+    pytest.importorskip("torch", reason="recipes need [train]")
+    pytest.importorskip("lightgbm", reason="recipes need [train]")
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, ROOT / "export" / f"{name}.py", "--quick"],
+        cwd=tmp_path,
+        env=env,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "passed" in done.stdout
+    assert "not a strategy" in (tmp_path / "out" / f"{name}.md").read_text()
+    from smartcore.models import Model
+
+    assert Model.load(tmp_path / "out" / f"{name}.onnx").contract.kind == name
