@@ -1,13 +1,14 @@
 """Compiled loops of the simulator. Importing this file loads Numba; ``simulator`` does so when first used.
 
-Prices are integer ticks and sizes integer lots inside. Time runs in cells of 0.1 s: the latent path is constant within a cell,
-order flow inside it is continuous in time. All randomness comes from one SplitMix64 word per stream (Steele, Lea, Flood
-2014), so results depend on the seed alone.
+Prices are integer ticks and sizes integer lots inside. Time runs in cells of 0.1 s: the latent path is
+constant within a cell, order flow inside it is continuous in time. All randomness comes from one SplitMix64
+word per stream (Steele, Lea, Flood 2014), so results depend on the seed alone.
 
-The parts: limit orders at power-law distances and cancels proportional to what stands (Cont, Stoikov, Talreja 2010; Mike,
-Farmer 2008), market orders from a two-scale Hawkes process (Bacry, Mastromatteo, Muzy 2015), metaorders with Pareto lengths
-(Lillo, Mike, Farmer 2005), and a latent fundamental price with stochastic volatility and jumps that moves by the *surprise* in
-each trade's sign (Madhavan, Richardson, Roomans 1997), so that persistent signs do not make persistent returns.
+The parts: limit orders at power-law distances and cancels proportional to what stands (Cont, Stoikov, Talreja
+2010; Mike, Farmer 2008), market orders from a two-scale Hawkes process (Bacry, Mastromatteo, Muzy 2015),
+metaorders with Pareto lengths (Lillo, Mike, Farmer 2005), and a latent fundamental price with stochastic
+volatility and jumps that moves by the *surprise* in each trade's sign (Madhavan, Richardson, Roomans 1997),
+so that persistent signs do not make persistent returns.
 """
 
 from __future__ import annotations
@@ -17,41 +18,55 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-CELL = 0.1
-"""Seconds in a cell."""
+CELL, CELL_NS = 0.1, 100_000_000
+"""Seconds and nanoseconds in a cell."""
 RING = 1024
+"""Levels are stored at ``tick % RING``."""
 REACH = 120
+"""Ticks behind the best price beyond which nothing stands."""
 FEWEST = 30
 """Levels a side below which a market maker fills the nearest hole."""
 DEEPEST = 8
 """Levels one market order may take."""
 SLOTS = 4
+"""Metaorders that can be at work at once."""
+H_FAST, T_FAST, H_SLOW, T_SLOW = 0.40, 20.0, 0.50, 3600.0
+"""Standard deviations and times (s) of the two parts of log volatility."""
 
 # path[cell]: what the common factor gives to every instrument
 DRIFT, VOL, SHOCK, JUMP, ACTIVITY, RESILIENCE, PULL, REGIME = range(8)
 PATH = 8
 
-# regime table columns, and the two regimes whose drift dies away with the age of the episode
+# columns of the regime table, and what its last column may say besides 1 and -1
 R_DRIFT, R_VOL, R_ACTIVITY, R_RESILIENCE, R_JUMPS, R_PULL, R_DECAY, R_DWELL, R_DIRECTION = range(9)
-FIXED, RANDOM, OPPOSITE = 0.0, 2.0, 3.0
+NONE, RANDOM, OPPOSITE = 0.0, 2.0, 3.0
 
-# factor state
+# state of the common factor: two log volatilities (fast, slow), age and length of the episode in cells,
+# drift's sign, regime
 F_FAST, F_SLOW, F_AGE, F_DWELL, F_SIGN, F_REGIME = range(6)
 FACTOR = 6
 
 # instrument state, floats
 VALUE, ANCHOR, OFFSET, PULLED, BUY_FAST, BUY_SLOW, SELL_FAST, SELL_SLOW, START, CHILD = range(10)
 STATE = 10 + SLOTS
-# instrument state, integers: best ticks, outermost live ticks, live levels (bid, ask), cell open, metaorder signs and children
+# instrument state, integers: best ticks, outermost live ticks, live levels (bid, ask), cell open, metaorder
+# signs and children
 BEST, OUTER, LIVE, OPEN, META = 0, 2, 4, 6, 7
 COUNTS = META + 2 * SLOTS
 
-# settings
-(MARKET, LEAN, FAST, FAST_SELF, FAST_CROSS, SLOW, SLOW_SELF, SLOW_CROSS, META_START, META_RATE, META_TAIL, META_LEAST,
- LIMIT, MARGIN, WIDTH, FLEE, IMPACT, USUAL, SWEEP, BITE, TICK, LOT, PER_TICK, PER_LOT, RHO) = range(25)
-SETTINGS = 25
+# settings, explained where they get their values
+(
+    MARKET, LEAN, TILT, FAST, FAST_SELF, FAST_CROSS, SLOW, SLOW_SELF, SLOW_CROSS, META_START, META_RATE,
+    META_TAIL, META_LEAST, LIMIT, MARGIN, WIDTH, FLEE, EARLY, IMPACT, USUAL, SWEEP, BITE, TICK, LOT,
+    PER_TICK, PER_LOT, RHO,
+) = range(27)  # fmt: skip
+SETTINGS = 27
 
-_GOLDEN, _M1, _M2 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+# an event's second word: kind, side << 8, flags << 16, instrument << 32
+TRADE, DEPTH, CLOSED = 2, 3, 3 | 1 << 16
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_M1, _M2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _30, _27, _31, _11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
 
 
@@ -86,7 +101,7 @@ def lots(rng: Any) -> Any:
 
 @njit
 def latent(rng: Any, state: Any, table: Any, chain: Any, path: Any) -> None:
-    """Fill ``path`` (cells, PATH): regime, volatility, shocks. ``chain`` (r, r) holds cumulative switching probabilities."""
+    """Fill ``path`` (cells, PATH). ``chain`` (regimes, regimes): cumulative chances of what follows what."""
     root = np.sqrt(CELL)
     for c in range(path.shape[0]):
         if state[F_AGE] >= state[F_DWELL]:
@@ -104,20 +119,20 @@ def latent(rng: Any, state: Any, table: Any, chain: Any, path: Any) -> None:
                 state[F_SIGN] = 1.0 if v < 0.5 else -1.0
             elif way == OPPOSITE:
                 state[F_SIGN] = -state[F_SIGN]
-            elif way != FIXED:
+            elif way != NONE:
                 state[F_SIGN] = way
         r = table[int(state[F_REGIME])]
         fade = np.exp(-state[F_AGE] * CELL / r[R_DECAY]) if r[R_DECAY] > 0.0 else 1.0
-        state[F_FAST] += -state[F_FAST] * CELL / 20.0 + 0.40 * np.sqrt(2.0 / 20.0) * root * normal(rng)
-        state[F_SLOW] += -state[F_SLOW] * CELL / 1200.0 + 0.35 * np.sqrt(2.0 / 1200.0) * root * normal(rng)
+        state[F_FAST] += -state[F_FAST] * CELL / T_FAST + H_FAST * np.sqrt(2.0 / T_FAST) * root * normal(rng)
+        state[F_SLOW] += -state[F_SLOW] * CELL / T_SLOW + H_SLOW * np.sqrt(2.0 / T_SLOW) * root * normal(rng)
         h = state[F_FAST] + state[F_SLOW]
         heat = 1.0 + (r[R_VOL] - 1.0) * (0.5 + 0.5 * fade)
         path[c, DRIFT] = state[F_SIGN] * r[R_DRIFT] * fade * CELL
-        path[c, VOL] = heat * np.exp(h) * root
+        path[c, VOL] = heat * np.exp(h - H_FAST**2 - H_SLOW**2) * root
         path[c, SHOCK] = normal(rng)
         u, size = uniform(rng), 2.0 - 3.0 * np.log(uniform(rng))
         path[c, JUMP] = (size if uniform(rng) < 0.5 else -size) * heat if u < r[R_JUMPS] * CELL else 0.0
-        path[c, ACTIVITY] = r[R_ACTIVITY] * np.exp(0.8 * h)
+        path[c, ACTIVITY] = r[R_ACTIVITY] * np.exp(0.8 * h - 0.32 * (H_FAST**2 + H_SLOW**2))
         path[c, RESILIENCE] = r[R_RESILIENCE]
         path[c, PULL] = r[R_PULL] * CELL
         path[c, REGIME] = state[F_REGIME]
@@ -125,9 +140,10 @@ def latent(rng: Any, state: Any, table: Any, chain: Any, path: Any) -> None:
 
 
 @njit
-def put(rows: Any, values: Any, n: Any, ts: Any, head: Any, tick: Any, size: Any, q: Any) -> Any:
-    """Write event ``n``: the same 64 bytes seen as integers (``rows``) and as floats (``values``)."""
-    rows[n, 0], rows[n, 1] = ts, head
+def put(out: Any, n: Any, ts: Any, head: Any, sign: Any, tick: Any, size: Any, q: Any) -> Any:
+    """Write event ``n``. ``out`` holds the same 64-byte records twice, as integers and as floats."""
+    rows, values = out
+    rows[n, 0], rows[n, 1] = ts, head | (sign & 255) << 8
     values[n, 2], values[n, 3] = tick * q[TICK] / q[PER_TICK], size * q[LOT] / q[PER_LOT]
     for column in range(4, 8):
         values[n, column] = 0.0
@@ -152,16 +168,17 @@ def change(book: Any, orders: Any, k: Any, side: Any, tick: Any, size: Any, coun
 
 @njit
 def flow(
-    rng: Any, s: Any, k: Any, book: Any, orders: Any, q: Any, reach: Any, fade: Any, path: Any, cell: Any, ts0: Any,
-    instrument: Any, rows: Any, values: Any, mids: Any,
-) -> Any:
+    rng: Any, s: Any, k: Any, book: Any, orders: Any, q: Any, reach: Any, fade: Any, path: Any, cell: Any,
+    ts0: Any, instrument: Any, rows: Any, values: Any, mids: Any,
+) -> Any:  # fmt: skip
     """Run order flow from ``cell`` of ``path`` on; return ``(cell reached, events written)``.
 
-    Stops early, between two orders, when ``rows`` is nearly full; calling again goes on as if it had not stopped.
-    ``reach[i]`` is the cumulative chance that a limit order stands at most ``i`` ticks behind the best price its maker would give, ``fade[d]`` the
-    cancel rate of an order ``d`` ticks behind its own best. ``ts0`` is the time of the first cell of ``path``.
+    Stops early, between two orders, when ``rows`` is nearly full; calling again goes on as if it had not
+    stopped. ``reach[i]`` is the cumulative chance that a limit order stands at most ``i`` ticks behind the
+    best price its maker would give, ``fade[d]`` the cancel rate of an order ``d`` ticks behind its own best.
+    ``ts0`` is the time of the first cell of ``path``.
     """
-    n, room = 0, rows.shape[0] - 3 * REACH
+    n, room, out = 0, rows.shape[0] - 3 * REACH, (rows, values)
     took = np.zeros(DEEPEST, np.int64)
     who = instrument << 32
     most = 1.0 + 3.0 * q[FLEE]
@@ -169,9 +186,11 @@ def flow(
         p = path[cell]
         if k[OPEN] == 0:  # the latent value moves once a cell, in ticks scaled by price over start price
             k[OPEN], s[OFFSET] = 1, 0.0
-            own, u, size, w = normal(rng), uniform(rng), 2.0 - 3.0 * np.log(uniform(rng)), uniform(rng)
+            own = normal(rng)
             scale = s[VALUE] / s[START]
-            s[VALUE] += scale * (p[DRIFT] + p[VOL] * (np.sqrt(q[RHO]) * p[SHOCK] + np.sqrt(1.0 - q[RHO]) * own) + p[JUMP])
+            s[VALUE] += scale * (
+                p[DRIFT] + p[VOL] * (np.sqrt(q[RHO]) * p[SHOCK] + np.sqrt(1.0 - q[RHO]) * own) + p[JUMP]
+            )
             if p[PULL] > 0.0:
                 if s[PULLED] == 0.0:
                     s[ANCHOR] = s[VALUE]
@@ -184,7 +203,8 @@ def flow(
                 return cell, n
             value = s[VALUE]
             gap = value - 0.5 * (k[BEST] + k[BEST + 1])
-            lean = min(max(gap / q[LEAN], -1.5), 1.5)
+            bids, asks = book[0, k[BEST] & (RING - 1)], book[1, k[BEST + 1] & (RING - 1)]
+            lean = min(max(gap / q[LEAN] + q[TILT] * (bids - asks) / (bids + asks), -1.5), 1.5)
             up = np.exp(lean)
             base_buy, base_sell = q[MARKET] * activity * up, q[MARKET] * activity / up
             meta_buy, meta_sell, idle = 0.0, 0.0, 0
@@ -219,11 +239,11 @@ def flow(
             if over:
                 k[OPEN] = 0
                 break
-            # Ogata's thinning: rates only fell since the bound was taken, what is left over is "nothing happens"
+            # Ogata's thinning: rates only fell since the bound was taken; in the rest nothing happens
             buy = base_buy + meta_buy + s[BUY_FAST] + s[BUY_SLOW]
             sell = base_sell + meta_sell + s[SELL_FAST] + s[SELL_SLOW]
             quoting = 0.5 * activity + 0.5 * min((buy + sell) / q[USUAL], 6.0 * activity)
-            ts = ts0 + cell * 100_000_000 + np.int64(s[OFFSET] * 1e9)
+            ts = ts0 + cell * CELL_NS + np.int64(s[OFFSET] * 1e9)
             mid = 0.5 * (k[BEST] + k[BEST + 1]) * q[TICK] / q[PER_TICK]
             began = n
             u = uniform(rng) * bound
@@ -251,17 +271,16 @@ def flow(
                     fill = min(want - taken, stands)
                     taken += fill
                     took[level] = tick
-                    n = put(rows, values, n, ts, who | (sign & 255) << 8 | 2, tick, fill, q)
+                    n = put(out, n, ts, who | TRADE, sign, tick, fill, q)
                     deals += 1
                     left = stands - fill
                     count = 0 if left == 0 else max(1, orders[side, at] * left // stands)
                     change(book, orders, k, side, tick, left, count)
                     if taken >= want:
                         break
-                for j in range(deals):  # the same levels again, as the depth message that follows the trades
-                    final = j == deals - 1
-                    n = put(rows, values, n, ts, who | (1 << 16 if final else 0) | (-sign & 255) << 8 | 3,
-                            tick if final else took[j], book[side, tick & (RING - 1)] if final else 0, q)
+                for j in range(deals - 1):  # the same levels again, as the message that follows the trades
+                    n = put(out, n, ts, who | DEPTH, -sign, took[j], 0, q)
+                n = put(out, n, ts, who | CLOSED, -sign, tick, book[side, tick & (RING - 1)], q)
                 mids[began : began + deals] = mid
                 surprise = sign - (buy - sell) / (buy + sell)
                 s[VALUE] += q[IMPACT] * surprise * min(np.sqrt(taken / 100.0), 3.0) * s[VALUE] / s[START]
@@ -275,7 +294,9 @@ def flow(
                 for j in range(SLOTS):
                     if k[META + SLOTS + j] == 0:
                         k[META + j] = 1 if uniform(rng) < 0.5 + 0.3 * np.tanh(gap / 3.0) else -1
-                        k[META + SLOTS + j] = int(min(q[META_LEAST] * uniform(rng) ** (-1.0 / q[META_TAIL]), 2000.0))
+                        k[META + SLOTS + j] = int(
+                            min(q[META_LEAST] * uniform(rng) ** (-1.0 / q[META_TAIL]), 2000.0)
+                        )
                         s[CHILD + j] = q[META_RATE] * np.exp(0.6 * normal(rng))
                         break
             elif u < buy + sell + start + quoting * place:
@@ -284,7 +305,7 @@ def flow(
                 v, i = uniform(rng), 0
                 while v > reach[i]:
                     i += 1
-                # each maker sees the value with an error, keeps a margin that grows with volatility, and never crosses
+                # a maker sees the value with an error, keeps a margin, wider when it moves, never crosses
                 seen = value + q[WIDTH] * normal(rng) - sign * q[MARGIN] * p[VOL] / np.sqrt(CELL)
                 worst = k[BEST + 1 - side] - sign
                 tick = np.int64(np.floor(seen)) if sign > 0 else np.int64(np.ceil(seen))
@@ -292,7 +313,7 @@ def flow(
                 if sign * (k[BEST + side] - tick) < REACH:
                     at = tick & (RING - 1)
                     change(book, orders, k, side, tick, book[side, at] + lots(rng), orders[side, at] + 1)
-                    n = put(rows, values, n, ts, who | 1 << 16 | (sign & 255) << 8 | 3, tick, book[side, at], q)
+                    n = put(out, n, ts, who | CLOSED, sign, tick, book[side, at], q)
             else:
                 u -= buy + sell + start + quoting * place
                 u /= quoting * most
@@ -308,14 +329,16 @@ def flow(
                         d += 1
                     tick = k[BEST + side] - sign * d
                     at = tick & (RING - 1)
-                    loss = sign * (tick - value) + q[MARGIN] * p[VOL] / np.sqrt(CELL)
-                    pressure = 1.0 + q[FLEE] * min(max(loss / q[WIDTH], 0.0), 3.0)
+                    loss = q[EARLY] + sign * (tick - value) + q[MARGIN] * p[VOL] / np.sqrt(CELL)
+                    pressure = 1.0 + q[FLEE] * min(max(loss, 0.0), 3.0)
                     if orders[side, at] > 0 and uniform(rng) * most < pressure:
                         count, stands = orders[side, at], book[side, at]
-                        gone = stands if count == 1 else min(
-                            max(int(stands / count * (0.4 + 1.2 * uniform(rng))), 1), stands - 1)
+                        gone = stands
+                        if count > 1:
+                            part = int(stands / count * (0.4 + 1.2 * uniform(rng)))
+                            gone = min(max(part, 1), stands - 1)
                         change(book, orders, k, side, tick, stands - gone, count - 1)
-                        n = put(rows, values, n, ts, who | 1 << 16 | (sign & 255) << 8 | 3, tick, stands - gone, q)
+                        n = put(out, n, ts, who | CLOSED, sign, tick, stands - gone, q)
             if n == began:
                 continue
             for side in range(2):
@@ -325,12 +348,12 @@ def flow(
                     if book[side, tick & (RING - 1)] == 0:
                         size = lots(rng)
                         change(book, orders, k, side, tick, size, 1)
-                        n = put(rows, values, n, ts, who | 1 << 16 | (sign & 255) << 8 | 3, tick, size, q)
+                        n = put(out, n, ts, who | CLOSED, sign, tick, size, q)
                     tick -= sign
                 while sign * (k[BEST + side] - k[OUTER + side]) >= REACH:
                     if book[side, k[OUTER + side] & (RING - 1)] > 0:
                         change(book, orders, k, side, k[OUTER + side], 0, 0)
-                        n = put(rows, values, n, ts, who | 1 << 16 | (sign & 255) << 8 | 3, k[OUTER + side], 0, q)
+                        n = put(out, n, ts, who | CLOSED, sign, k[OUTER + side], 0, q)
                     k[OUTER + side] += sign
             mids[began:n] = 0.5 * (k[BEST] + k[BEST + 1]) * q[TICK] / q[PER_TICK]
         cell += 1
