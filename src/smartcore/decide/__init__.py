@@ -1,0 +1,63 @@
+"""What we advise: ``decide()`` is a pure function of a row, scores, a scorecard and a policy, and returns a
+frozen Decision.
+"""
+
+from smartcore.decide.decide import decide
+from smartcore.decide.decision import (
+    GATES,
+    Bound,
+    Condition,
+    Decision,
+    EntryMethod,
+    Execution,
+    Mode,
+    Parts,
+    Quality,
+    Reason,
+    Regime,
+    RegimeName,
+    Risk,
+    RiskLevel,
+    Signal,
+    Timing,
+    Trend,
+    Urgency,
+    Volatility,
+    Volume,
+)
+from smartcore.decide.inputs import Context, Inputs
+from smartcore.decide.policy import MODELS, PRESETS, SOURCES, Policy
+from smartcore.decide.scorecard import Score, Scorecard, Scores
+
+__all__ = [
+    "GATES",
+    "MODELS",
+    "PRESETS",
+    "SOURCES",
+    "Bound",
+    "Condition",
+    "Context",
+    "Decision",
+    "EntryMethod",
+    "Execution",
+    "Inputs",
+    "Mode",
+    "Parts",
+    "Policy",
+    "Quality",
+    "Reason",
+    "Regime",
+    "RegimeName",
+    "Risk",
+    "RiskLevel",
+    "Score",
+    "Scorecard",
+    "Scores",
+    "Signal",
+    "Timing",
+    "Trend",
+    "Urgency",
+    "Volatility",
+    "Volume",
+    "decide",
+]

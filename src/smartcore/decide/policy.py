@@ -1,0 +1,226 @@
+"""What the owner of the bot decides: weights, thresholds, limits, costs. Frozen; every field is checked when
+it is made.
+
+On thresholds. Confidence here is a *calibrated* probability: that the direction is right, given a move.
+Calibration makes it modest. For a forecaster whose log-odds are normal (equal variance), whose area under the
+ROC curve is A, the share of moves on which confidence reaches a threshold is
+
+    A       0.55    0.60    0.65    0.70
+    0.55    25 %    2 %     0       0        typical of one-minute bars
+    0.60    59 %    27 %    9 %     2 %      a good order-book model over seconds
+    0.70    79 %    61 %    43 %    29 %     rarely seen outside smoothed labels
+
+(``tests/test_decide.py`` recomputes it). The threshold of 0.7 often asked for would silence an
+honest model for ever; uncalibrated softmax scores pass it easily and mean nothing. So the default asks 0.55
+to act and keeps 0.70 as the line to STRONG. What prices a trade is the ``edge`` gate: expected gain at these
+stops and targets, after costs, must be positive; with two basis points of fees a side on one-minute bars that
+in effect asks for 0.65 and more.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+
+from smartcore.decide.decision import Parts
+
+SOURCES = ("sequence", "ensemble", "smart_money", "technical")
+"""Sequence model and tree ensemble give probabilities; smart-money structure and technical indicators give
+votes.
+"""
+MODELS = ("sequence", "ensemble")
+PRESETS: dict[str, Parts] = {
+    "intelligence": Parts(SOURCES, (0.40, 0.30, 0.15, 0.15)),
+    "laboratory": Parts(SOURCES, (0.4, 0.3, 0.1, 0.2)),
+}
+_UNITS = {"events": 0, "ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000, "m": 60_000_000_000}
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Raises ValueError, naming field and value, where a value cannot be meant. Vary with
+    ``dataclasses.replace``.
+    """
+
+    weights: Parts | Mapping[str, float] | str = "intelligence"
+    """A preset's name, or weights by source; they must sum to 1. A source left out has weight 0."""
+    every: str = "bar"
+    """When a decision is due: "bar", "N events", or a least interval ("250ms", "1s")."""
+
+    min_confidence: float = 0.55
+    strong_confidence: float = 0.70
+    volatile_raise: float = 0.02
+    """Added to ``min_confidence`` while volatility is high."""
+    min_quality: float = 0.45
+    """Least quality score, 0 to 1; 0.45 is where FAIR begins."""
+    min_weight: float = 0.40
+    """Least weight of the sources that spoke: with the default, one sequence model alone may speak, votes
+    alone may not.
+    """
+    min_edge_bps: float = 0.0
+    vote_edge: float = 0.05
+    """What a unanimous vote adds to the probability of its direction until the scorecard has measured it."""
+    min_votes: int = 3
+    """Fewer technical votes than this and the source is missing."""
+
+    max_age_s: float = 5.0
+    max_scores_age_s: float = 5.0
+    max_latency_ms: float | None = None
+    require_book: bool = False
+    max_spread_bps: float = 20.0
+    uncalibrated: frozenset[str] = frozenset()
+    """Models whose probabilities are used although nobody calibrated them. Kelly on such numbers ruins: name
+    them knowingly.
+    """
+
+    horizon: float = 20.0
+    """Bars a position is meant to be held; below 1 for models that look seconds ahead."""
+    stop_sigmas: float = 1.0
+    target_sigmas: float = 1.5
+    """Distances in standard deviations of the return over the horizon."""
+    kelly_multiplier: float = 0.25
+    shrinkage: float = 0.75
+    """How much of the distance from a coin flip is believed for Kelly until the scorecard has measured it."""
+    max_position: float = 0.25
+    """Position value as a fraction of equity; above 1 is leverage."""
+    max_drawdown: float = 0.20
+    drawdown_share: float = 0.10
+    """Largest part of what is left of the drawdown budget that one stopped-out trade may cost."""
+    max_var: float = 0.02
+    """Largest 99 % VaR of the position over the horizon, as a fraction of equity."""
+    max_contracts: float = 5.0
+
+    fee_bps: float = 2.0
+    """Fee of one side where the instrument does not say."""
+    spread_bps: float = 2.0
+    """Spread assumed where no book is known."""
+    slippage_quantile: float = 0.90
+    alpha_half_life: float | None = None
+    """Bars after which half of the edge is gone; None is half the horizon."""
+    participation: float = 0.25
+    """Largest part of the size at the touch that one slice takes."""
+    max_slices: int = 20
+
+    regime_stay: float = 0.97
+    """Prior probability that a regime lasts another bar."""
+    switch_threshold: float = 0.60
+    """Probability another regime needs to take over; 0 switches to the likeliest at once."""
+    band: float = 0.05
+    """Half-width of the dead band around the borders of the low/medium/high labels; 0 has none."""
+
+    half_life: float = field(init=False, repr=False, compare=False)
+    z: float = field(init=False, repr=False, compare=False)
+    events: int = field(init=False, repr=False, compare=False)
+    interval_ns: int = field(init=False, repr=False, compare=False)
+    parts: Parts = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        def store(name: str, value: object) -> None:
+            object.__setattr__(self, name, value)
+
+        parts = _weights(self.weights)
+        store("parts", parts)
+        store("weights", parts)
+        if isinstance(self.uncalibrated, str):
+            raise ValueError(f"uncalibrated: a set of sources, not the string {self.uncalibrated!r}")
+        store("uncalibrated", frozenset(self.uncalibrated))
+        for name in self.uncalibrated:
+            if name not in MODELS:
+                raise ValueError(f"uncalibrated: unknown model {name!r}; known: {', '.join(MODELS)}")
+        for names, low, high in _RANGES:
+            for name in names:
+                _check(name, getattr(self, name), low, high)
+        for name in ("min_votes", "max_slices"):
+            if not isinstance(getattr(self, name), int):
+                raise ValueError(f"{name}: {getattr(self, name)!r} is not a whole number")
+        if self.strong_confidence < self.min_confidence:
+            raise ValueError(
+                f"strong_confidence: {self.strong_confidence!r} < min_confidence {self.min_confidence!r}"
+            )
+        for name, low in (("max_latency_ms", 0.0), ("alpha_half_life", 1e-9)):
+            if getattr(self, name) is not None:
+                _check(name, getattr(self, name), low, 1e12)
+        store("half_life", self.horizon / 2 if self.alpha_half_life is None else self.alpha_half_life)
+        store("z", normal_quantile(self.slippage_quantile))
+        events, interval = _cadence(self.every)
+        store("events", events)
+        store("interval_ns", interval)
+
+    def due(self, events: int, elapsed_ns: int, bar_closed: bool) -> bool:
+        """Whether a decision is due, ``events`` and ``elapsed_ns`` after the last one."""
+        if self.events:
+            return events >= self.events
+        if self.interval_ns:
+            return elapsed_ns >= self.interval_ns
+        return bar_closed
+
+
+_RANGES: tuple[tuple[tuple[str, ...], float, float], ...] = (
+    (("min_confidence", "strong_confidence"), 0.5, 1.0),
+    (("volatile_raise", "vote_edge", "band"), 0.0, 0.5),
+    (("min_quality", "min_weight", "shrinkage", "kelly_multiplier"), 0.0, 1.0),
+    (("drawdown_share", "switch_threshold"), 0.0, 1.0),
+    (("min_edge_bps",), -1e4, 1e4),
+    (("max_age_s", "max_scores_age_s"), 0.0, 1e9),
+    (("max_spread_bps", "spread_bps"), 0.0, 1e4),
+    (("fee_bps",), -100.0, 1e4),
+    (("horizon",), 1e-6, 1e6),
+    (("stop_sigmas", "target_sigmas"), 0.01, 100.0),
+    (("max_position",), 0.0, 1000.0),
+    (("max_drawdown", "max_var"), 1e-6, 1.0),
+    (("max_contracts",), 0.0, 1e12),
+    (("slippage_quantile",), 0.5, 0.9999),
+    (("participation",), 1e-6, 1.0),
+    (("min_votes", "max_slices"), 1, 1000),
+    (("regime_stay",), 1 / 7, 0.999999),
+)
+
+
+def _check(name: str, value: object, low: float, high: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
+        raise ValueError(f"{name}: {value!r} is not a number from {low:g} to {high:g}")
+
+
+def _weights(weights: Parts | Mapping[str, float] | str) -> Parts:
+    if isinstance(weights, str):
+        if weights not in PRESETS:
+            raise ValueError(f"weights: unknown preset {weights!r}; known: {', '.join(PRESETS)}")
+        return PRESETS[weights]
+    for name, weight in weights.items():
+        if name not in SOURCES:
+            raise ValueError(f"weights: unknown source {name!r}; known: {', '.join(SOURCES)}")
+        _check(f"weights[{name!r}]", weight, 0.0, 1.0)
+    total = math.fsum(weights.values())
+    if abs(total - 1) > 1e-9:
+        raise ValueError(f"weights: sum to {total!r}, not 1")
+    return Parts(SOURCES, (float(weights.get(name, 0.0)) for name in SOURCES))
+
+
+def _cadence(every: str) -> tuple[int, int]:
+    """(events, nanoseconds); both 0 for "bar"."""
+    if every == "bar":
+        return 0, 0
+    digits = every.rstrip("abcdefghijklmnopqrstuvwxyz ")
+    unit = every[len(digits) :].strip()
+    if digits.isdecimal() and int(digits) > 0 and unit in _UNITS:
+        return (int(digits), 0) if unit == "events" else (0, int(digits) * _UNITS[unit])
+    raise ValueError(f'every: {every!r} is none of "bar", "100 events", "250ms" (units: {", ".join(_UNITS)})')
+
+
+def normal_quantile(p: float) -> float:
+    """Quantile of the standard normal by bisection, to 1e-12. (``statistics`` has one, but importing it costs
+    milliseconds.)
+    """
+    low, high = -10.0, 10.0
+    while high - low > 1e-12:
+        middle = (low + high) / 2
+        if 0.5 * math.erfc(-middle / math.sqrt(2)) < p:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2
+
+
+__all__ = ["MODELS", "PRESETS", "SOURCES", "Policy", "normal_quantile"]
+assert {name for names, _, _ in _RANGES for name in names} <= {f.name for f in fields(Policy)}
