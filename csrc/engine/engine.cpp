@@ -137,7 +137,7 @@ void Engine::restore(std::string_view blob) {
     const std::string_view row = reader.next(), arena = reader.next();
     if (row.size() != plan_.width() * sizeof(double) || arena.size() != plan_.state_size())
         throw std::invalid_argument("its features are laid out differently: another version or feature set");
-    s_ = state;
+    std::memcpy(static_cast<void*>(&s_), &state, sizeof state);  // padding too: equal states give equal snapshots
     book_.restore(book, bids, asks);
     std::memcpy(plan_.row(), row.data(), row.size());
     std::memcpy(plan_.state(), arena.data(), arena.size());

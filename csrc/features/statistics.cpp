@@ -27,8 +27,8 @@ struct Rank {
         .source = "Conover 1999, chapter 5"};
     static int warmup(Params p) { return static_cast<int>(p[0]); }
     Rank(Graph& g, Params p) : closes(g.part<Ordered<Close>>(p[0])) {}
-    void update(const Bar& b, Out out) noexcept {
-        if (closes->values.full()) out[0] = closes->values.rank(b.close);
+    void update(const Bar&, Out out) noexcept {
+        if (closes->values.full()) out[0] = closes->values.rank();
     }
     Ref<Ordered<Close>> closes;
 };

@@ -122,7 +122,7 @@ struct VolatilityPercentile {
     void update(const Bar&, Out out) noexcept {
         if (!known(level->value)) return;
         past.push(level->value);
-        if (past.full()) out[0] = past.rank(level->value);
+        if (past.full()) out[0] = past.rank();
     }
     Ref<Level> level;
     Sorted past;

@@ -1,6 +1,7 @@
 // The order book of one instrument (L2), and its best levels laid out for features.
 #pragma once
 #include <cstdint>
+#include <cstring>
 #include <span>
 
 #include "base/number.hpp"
@@ -85,7 +86,7 @@ public:
         asks_.clear();
         for (const Level& l : bids) bids_.set(l.price, l.size);
         for (const Level& l : asks) asks_.set(l.price, l.size);
-        s_ = s;
+        std::memcpy(static_cast<void*>(&s_), &s, sizeof s);
     }
 
 private:
