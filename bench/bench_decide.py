@@ -20,17 +20,16 @@ TS = 1_700_000_000_000_000_000
 
 
 def moment() -> tuple[np.ndarray, np.ndarray, Context]:
-    """A row of ``WIDTH`` columns in which everything is known, a model's scores, a context that lets the
-    trade pass.
-    """
+    """A row of ``WIDTH`` columns, all known, a model's scores, a context that lets the trade pass."""
     columns = [*NAMES, *(f"other_{i}" for i in range(WIDTH - len(NAMES)))]
     rng = np.random.default_rng(0)
     rng.shuffle(columns)
     typical = {
         "macd_12_26_9_histogram": 2e-4, "ema_distance_30": 1e-3, "di_14": 20.0, "aroon_25": 60.0,
         "rsi_14": 62.0, "stochastic_14_3_k": 70.0, "mfi_14": 60.0, "ofi_l1_10s": 1.2, "adx_14": 32.0,
-        "regression_slope_20": 1e-4, "regression_slope_100": 5e-5, "fhs_500_sigma": 6e-4, "fhs_500_var95": 1e-3, "fhs_500_var99": 1.8e-3,
-        "fhs_500_es95": 1.4e-3, "fhs_500_es99": 2.4e-3, "spread": 1.0,
+        "regression_slope_20": 1e-4, "regression_slope_100": 5e-5, "fhs_500_sigma": 6e-4,
+        "fhs_500_var95": 1e-3, "fhs_500_var99": 1.8e-3, "fhs_500_es95": 1.4e-3, "fhs_500_es99": 2.4e-3,
+        "spread": 1.0,
     }
     row = np.array([typical.get(name, 0.5) for name in columns])
     context = Context(

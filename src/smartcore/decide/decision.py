@@ -186,6 +186,8 @@ class Regime:
 
     ``age`` counts bars since ``name`` last changed; ``switch_probability`` is that of another regime at the
     next bar.
+    ``activity``: volume relative to its usual, faded over a few bars, None unknown: what ``volume`` is read
+    from.
     ``probabilities`` cover the seven names and sum to 1. ``bar`` is the bar number it was computed at, -1
     unnumbered.
     """
@@ -198,6 +200,7 @@ class Regime:
     probabilities: Parts
     age: int
     switch_probability: float
+    activity: float | None = None
     bar: int = -1
 
 

@@ -3,9 +3,9 @@ sub-labels.
 
 Each bar gives every regime an evidence between a floor and one. The evidence of neighbouring bars is nearly
 the same (the columns look back 10 to 250 bars), so its square root is taken, and a prior that regimes last is
-mixed in. A name changes only when another one is believed more than the policy's threshold: in the peers'
-measurements that took flips per true switch from 5 to 1 for four bars of delay. The function is pure: what it
-remembers is the record it returned last.
+mixed in. A name changes only when another one is believed more than the policy's threshold, or this one
+hardly at all: in the peers' measurements that took flips per true switch from 5 to 1 for four bars of delay.
+The function is pure: what it remembers is the record it returned last.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ KEYS = tuple(name.value for name in NAMES)
 UNIFORM = Parts(KEYS, (1 / 7,) * 7)
 FLOOR = 0.05
 """Evidence of a regime nothing speaks for: bounds what one bar can do."""
+FADE = 0.8
+"""Of the weight a bar's volume had, what is left a bar later."""
 
 VOLATILITIES = (Volatility.LOW, Volatility.MEDIUM, Volatility.HIGH)
 TRENDS = tuple(Trend)[:5]
@@ -61,13 +63,17 @@ def step(values: Sequence[float], spread: float, previous: Regime | None, bar: i
         was_v, was_t, was_q = previous.volatility, previous.trend, previous.volume
     volatility = _level(percentile, (0.30, 0.75), band, VOLATILITIES, was_v, _V_UNKNOWN)
     direction = _level(trend, (-0.5, -0.2, 0.2, 0.5), band, TRENDS, was_t, _T_UNKNOWN)
-    # Ratios to the mean: 0.7 and 1.5 divide at their logarithms, so the band is widened to suit.
-    volume = _level(relative, (0.70, 1.50), 2 * band, VOLUMES, was_q, _Q_UNKNOWN)
+    # One bar's volume says little: faded, the three labels changed 17 instead of 49 times in 100 minutes.
+    activity = None if previous is None else previous.activity
+    if relative == relative:
+        activity = relative if activity is None else activity + (1.0 - FADE**bars) * (relative - activity)
+    seen = relative if activity is None else activity
+    volume = _level(seen, (0.70, 1.50), 2.0 * band, VOLUMES, was_q, _Q_UNKNOWN)
 
     known = not (isnan(trend) and isnan(percentile))
     if not known:
         condition = _condition(_UNKNOWN, volatility, volume, wide)
-        return Regime(_UNKNOWN, volatility, direction, volume, condition, UNIFORM, 0, 6 / 7, bar)
+        return Regime(_UNKNOWN, volatility, direction, volume, condition, UNIFORM, 0, 6 / 7, activity, bar)
     believed = UNIFORM.numbers if previous is None else previous.probabilities.numbers
     stay = policy.regime_stay if bars == 1 else policy.regime_stay**bars
     leave = (1.0 - stay) / 6.0
@@ -81,14 +87,16 @@ def step(values: Sequence[float], spread: float, previous: Regime | None, bar: i
     name = NAMES[probabilities.index(best)]
     age = 0
     was = _UNKNOWN if previous is None else previous.name
-    if previous is not None and was is not _UNKNOWN and (name is was or best <= policy.switch_threshold):
-        name, age = was, previous.age + bars
+    if previous is not None and was is not _UNKNOWN:
+        here, threshold = probabilities[NAMES.index(was)], policy.switch_threshold
+        if name is was or (best <= threshold and here >= 0.5 * (1.0 - threshold)):
+            name, age = was, previous.age + bars
     here = probabilities[NAMES.index(name)]
     leave = (1.0 - policy.regime_stay) / 6.0
     switch = 1.0 - (leave + (policy.regime_stay - leave) * here)
     condition = _condition(name, volatility, volume, wide)
     parts = Parts(KEYS, probabilities)
-    return Regime(name, volatility, direction, volume, condition, parts, age, switch, bar)
+    return Regime(name, volatility, direction, volume, condition, parts, age, switch, activity, bar)
 
 
 def _trend(er50: float, adx: float, di: float, slope20: float, slope100: float) -> float:
@@ -123,15 +131,19 @@ def _evidence(
     calm = 1.0 - strength
     high = min(1.0, max(0.0, (percentile - 0.65) / 0.30)) if percentile == percentile else 0.0
     low = min(1.0, max(0.0, (0.35 - percentile) / 0.30)) if percentile == percentile else 0.0
-    fast = min(1.0, max(0.0, (er10 - 0.30) / 0.40)) if er10 == er10 else 0.0
-    busy = min(1.0, max(0.0, (relative - 1.0) / 1.5)) if relative == relative else 0.0
-    edge = min(1.0, max(0.0, (abs(2.0 * donchian - 1.0) - 0.80) / 0.20)) if donchian == donchian else 0.0
+    fast = min(1.0, max(0.0, (er10 - 0.30) / 0.25)) if er10 == er10 else 0.0
+    busy = min(1.0, max(0.0, (relative - 0.5) / 1.5)) if relative == relative else 0.0
+    edge = min(1.0, max(0.0, (abs(2.0 * donchian - 1.0) - 0.60) / 0.30)) if donchian == donchian else 0.0
     turned = fast * sqrt(r20 * r100) if slope20 * slope100 < 0.0 and r20 == r20 and r100 == r100 else 0.0
-    breakout = edge * fast * (0.3 + 0.7 * busy) * (1.0 - 0.5 * strength)
+    leaving = edge * fast
+    breakout = leaving * (0.5 + 0.5 * busy)
+    # A market on its way out of its range is in neither a range nor a calm, whatever the slow columns still
+    # say.
+    calm *= 1.0 - max(leaving, turned)
     floor = FLOOR
     return [
-        sqrt(floor + (t if t > 0.0 else 0.0)),
-        sqrt(floor + (-t if t < 0.0 else 0.0)),
+        sqrt(floor + (t if t > 0.0 else 0.0) * (1.0 - turned)),
+        sqrt(floor + (-t if t < 0.0 else 0.0) * (1.0 - turned)),
         sqrt(floor + breakout),
         sqrt(floor + turned),
         sqrt(floor + calm * (1.0 - high) * (1.0 - low) * (0.7 if percentile == percentile else 0.35)),
