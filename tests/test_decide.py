@@ -894,6 +894,13 @@ def test_parts_are_a_mapping(numbers):
         parts["not in there"]
 
 
+def test_the_function_is_found_under_the_name_it_shares_with_its_folder():
+    import smartcore as sc
+
+    assert sc.Policy is Policy
+    assert sc.decide(ROW, UP, context=CONTEXT) == decide(ROW, UP, context=CONTEXT)
+
+
 def test_imports_are_light():
     code = (
         "import sys, numpy; before = set(sys.modules); import smartcore.decide; "

@@ -2,6 +2,10 @@
 frozen Decision.
 """
 
+import sys
+from types import ModuleType
+from typing import Any
+
 from smartcore.decide.decide import decide
 from smartcore.decide.decision import (
     GATES,
@@ -61,3 +65,15 @@ __all__ = [
     "Volume",
     "decide",
 ]
+
+
+class _Module(ModuleType):
+    """The folder and the function share a name, and importing anything from the folder puts it where the face
+    has the function: ``smartcore.decide(...)`` works whichever of the two is found there.
+    """
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Decision:
+        return decide(*args, **kwargs)
+
+
+sys.modules[__name__].__class__ = _Module
