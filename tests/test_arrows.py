@@ -15,8 +15,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "smartcore"
 CSRC = ROOT / "csrc"
 
-# Each may use itself and what stands to its left. "face" is smartcore/__init__.py: right of it stands what uses
-# smartcore as a caller would, and what the live path therefore cannot reach.
+# Each may use itself and what stands to its left. "face" is smartcore/__init__.py; to its right stands what
+# uses smartcore as a caller would, and so is out of the live path's reach.
 CPP_LAYERS = ["base", "market", "features", "engine", "bind"]
 LAYERS = [
     "errors", "_core", "market", "features", "models", "decide", "bot", "trade", "face",
@@ -132,7 +132,7 @@ import sys, numpy
 before = set(sys.modules)
 import smartcore
 new = {name.split(".")[0] for name in set(sys.modules) - before}
-print(*sorted(new - set(sys.stdlib_module_names) - {"smartcore"} | new & {"asyncio", "sqlite3"}))
+print(*sorted(new - set(sys.stdlib_module_names) - {"smartcore", "numpy"} | new & {"asyncio", "sqlite3"}))
 """
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
