@@ -56,7 +56,7 @@ SANITIZED := build/sanitize
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 CPP := $(filter-out csrc/bind/%,$(shell find csrc tests/cpp -name '*.cpp'))
 OBJECTS := $(CPP:%.cpp=$(SANITIZED)/cpp/%.o)
-ENGINE_TESTS ?= $(wildcard tests/test_engine*.py tests/test_core*.py)
+ENGINE_TESTS ?= $(wildcard $(foreach name,engine core book features parity snapshot,tests/test_$(name)*.py))
 preload = $(foreach library,libasan.so libstdc++.so,$(shell $(CXX) -print-file-name=$(library)))
 
 sanitize: $(STAMP)/test $(SANITIZED)/core_tests
