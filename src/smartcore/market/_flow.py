@@ -30,8 +30,9 @@ DEEPEST = 8
 """Levels one market order may take."""
 SLOTS = 4
 """Metaorders that can be at work at once."""
-H_FAST, T_FAST, H_SLOW, T_SLOW = 0.40, 20.0, 0.50, 3600.0
-"""Standard deviations and times (s) of the two parts of log volatility."""
+HEAT = ((0.35, 20.0), (0.40, 300.0), (0.45, 3600.0))
+"""Log volatility sums three Ornstein-Uhlenbeck processes: standard deviation and time (s) of each."""
+HEAT_VARIANCE = 0.35**2 + 0.40**2 + 0.45**2
 
 # path[cell]: what the common factor gives to every instrument
 DRIFT, VOL, SHOCK, JUMP, ACTIVITY, RESILIENCE, PULL, REGIME = range(8)
@@ -41,10 +42,9 @@ PATH = 8
 R_DRIFT, R_VOL, R_ACTIVITY, R_RESILIENCE, R_JUMPS, R_PULL, R_DECAY, R_DWELL, R_DIRECTION = range(9)
 NONE, RANDOM, OPPOSITE = 0.0, 2.0, 3.0
 
-# state of the common factor: two log volatilities (fast, slow), age and length of the episode in cells,
-# drift's sign, regime
-F_FAST, F_SLOW, F_AGE, F_DWELL, F_SIGN, F_REGIME = range(6)
-FACTOR = 6
+# common factor: parts of log volatility, episode's age and length in cells, drift's sign, regime
+F_HEAT, F_AGE, F_DWELL, F_SIGN, F_REGIME = 0, 3, 4, 5, 6
+FACTOR = 7
 
 # instrument state, floats
 VALUE, ANCHOR, OFFSET, PULLED, BUY_FAST, BUY_SLOW, SELL_FAST, SELL_SLOW, START, CHILD = range(10)
@@ -123,16 +123,18 @@ def latent(rng: Any, state: Any, table: Any, chain: Any, path: Any) -> None:
                 state[F_SIGN] = way
         r = table[int(state[F_REGIME])]
         fade = np.exp(-state[F_AGE] * CELL / r[R_DECAY]) if r[R_DECAY] > 0.0 else 1.0
-        state[F_FAST] += -state[F_FAST] * CELL / T_FAST + H_FAST * np.sqrt(2.0 / T_FAST) * root * normal(rng)
-        state[F_SLOW] += -state[F_SLOW] * CELL / T_SLOW + H_SLOW * np.sqrt(2.0 / T_SLOW) * root * normal(rng)
-        h = state[F_FAST] + state[F_SLOW]
+        h = 0.0
+        for j, (spread, memory) in enumerate(HEAT):
+            x = state[F_HEAT + j]
+            state[F_HEAT + j] = x - x * CELL / memory + spread * np.sqrt(2.0 / memory) * root * normal(rng)
+            h += state[F_HEAT + j]
         heat = 1.0 + (r[R_VOL] - 1.0) * (0.5 + 0.5 * fade)
         path[c, DRIFT] = state[F_SIGN] * r[R_DRIFT] * fade * CELL
-        path[c, VOL] = heat * np.exp(h - H_FAST**2 - H_SLOW**2) * root
+        path[c, VOL] = heat * np.exp(h - HEAT_VARIANCE) * root
         path[c, SHOCK] = normal(rng)
         u, size = uniform(rng), 2.0 - 3.0 * np.log(uniform(rng))
         path[c, JUMP] = (size if uniform(rng) < 0.5 else -size) * heat if u < r[R_JUMPS] * CELL else 0.0
-        path[c, ACTIVITY] = r[R_ACTIVITY] * np.exp(0.8 * h - 0.32 * (H_FAST**2 + H_SLOW**2))
+        path[c, ACTIVITY] = r[R_ACTIVITY] * np.exp(0.8 * h - 0.32 * HEAT_VARIANCE)
         path[c, RESILIENCE] = r[R_RESILIENCE]
         path[c, PULL] = r[R_PULL] * CELL
         path[c, REGIME] = state[F_REGIME]

@@ -287,10 +287,10 @@ def simulate(
 
     ``regime`` is one of ``REGIMES`` or ``"mixed"``, which switches through the first seven of them.
     ``instruments`` are numbered from 0 in the events' ``instrument`` field and share one regime, the news
-    that makes prices jump, and shocks to their fundamental prices: ``correlation`` is about that of one-minute
-    returns in calm, where 0.7 is the most that comes out; shared drifts add to it elsewhere. ``start_price``
-    may give one price for each, ``lot`` is the step of sizes. The events of a shorter run are the first events
-    of a longer one. Raises ``ValueError`` naming the argument that is out of range.
+    that makes prices jump, and shocks to their fundamental prices: ``correlation`` is about that of
+    one-minute returns in calm, where 0.7 is the most that comes out; shared drifts add to it elsewhere.
+    ``start_price`` may give one price for each, ``lot`` is the step of sizes. The events of a shorter run are
+    the first events of a longer one. Raises ``ValueError`` naming the argument that is out of range.
     """
     market = Market(
         seed,
