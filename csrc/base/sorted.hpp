@@ -71,7 +71,7 @@ private:
         while (n > 1) {
             const std::uint32_t half = n / 2;
             const double y = p[half - 1];
-            p += (OrEqual ? y <= x : y < x) ? half : 0;
+            p += half & -static_cast<std::uint32_t>(OrEqual ? y <= x : y < x);  // a mask: `?:` compiles to a branch
             n -= half;
         }
         return static_cast<std::uint32_t>(p - v) + (OrEqual ? *p <= x : *p < x);
