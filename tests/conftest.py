@@ -1,4 +1,4 @@
-"""Fixtures shared by all tests. Recorded market data is not part of the project: tests that need it skip where it is absent."""
+"""Fixtures shared by all tests. Recorded market data is not part of the project: tests skip where it is absent."""
 
 from __future__ import annotations
 

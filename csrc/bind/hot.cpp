@@ -251,23 +251,28 @@ PyObject* on_depth_message(PyObject* self, PyObject* const* args, Py_ssize_t n, 
         }
         // The first message after a snapshot may begin before it (Binance's rule); later ones must follow on.
         const bool follows = prev >= 0 ? prev == state.last_id : first < 0 || first == state.last_id + 1;
-        const bool bridges = state.bridge && first >= 0 && first <= state.last_id + 1;
+        // Ids of futures have holes: there it may also build on something before the snapshot and begin after it.
+        const bool bridges = state.bridge && ((first >= 0 && first <= state.last_id + 1) || (prev >= 0 && prev <= state.last_id));
         if (!follows && !bridges) {
             Event gap{};
             gap.ts = ts;
             gap.kind = Type::gap;
             engine->step(gap);
             state.last_id = last;
-            Py_RETURN_FALSE;
+            return PyBool_FromLong(state.closed_bar);
         }
     }
-    if (last >= 0) state.last_id = last;
+    if (last >= 0 || snapshot) state.last_id = last;  // after a snapshot without an id whatever comes follows on
     state.bridge = snapshot;
-    if (!snapshot && engine->book().stale()) Py_RETURN_FALSE;  // nothing to apply it to
-    if (message.empty()) {
-        engine->pass(ts);
-        Py_RETURN_FALSE;
+    if (snapshot && message.empty()) {  // an empty book is a snapshot too: removing what is not there says so
+        Event none{};
+        none.ts = ts;
+        none.kind = Type::depth;
+        none.side = 1;
+        none.v[0] = 1;
+        message.push_back(none);
     }
+    if (message.empty() || (!snapshot && engine->book().stale())) return PyBool_FromLong(engine->pass(ts));  // nothing to apply
     if (snapshot) message.front().flags |= kSnapshot;
     message.back().flags |= kLast;
     bool closed = false;
@@ -297,27 +302,27 @@ PyCFunction c(F* f) noexcept {
 
 PyMethodDef calls[] = {
     {"on_bar", c(on_bar), METH_FASTCALL | METH_KEYWORDS,
-     "on_bar(ts, open, high, low, close, volume, turnover=0.0) -> bool\n\n"
+     "on_bar(self: smartcore._core.Engine, ts: int, open: float, high: float, low: float, close: float, volume: float, turnover: float = 0.0) -> bool\n\n"
      "A complete bar. ts: when it was complete, ns UTC; prices above 0; volume in units, turnover in quote currency (0: unknown).\n"
      "True: a bar closed. InvalidEvent, OutOfOrder."},
     {"on_trade", c(on_trade), METH_FASTCALL | METH_KEYWORDS,
-     "on_trade(ts, price, size, side=0) -> bool\n\nA trade. side: +1 the buyer was the aggressor, -1 the seller, 0 unknown.\n"
+     "on_trade(self: smartcore._core.Engine, ts: int, price: float, size: float, side: int = 0) -> bool\n\nA trade. side: +1 the buyer was the aggressor, -1 the seller, 0 unknown.\n"
      "True: it, or the time until it, closed a bar. InvalidEvent, OutOfOrder."},
     {"on_depth", c(on_depth), METH_FASTCALL | METH_KEYWORDS,
-     "on_depth(ts, side, price, size, last=True, snapshot=False) -> bool\n\n"
+     "on_depth(self: smartcore._core.Engine, ts: int, side: int, price: float, size: float, last: bool = True, snapshot: bool = False) -> bool\n\n"
      "A price level's new total size; 0 removes it. side: +1 bid, -1 ask. last: closes the message, features of the book follow.\n"
      "snapshot: empties the book first. True: the time until it closed a bar. InvalidEvent, OutOfOrder."},
     {"on_quote", c(on_quote), METH_FASTCALL | METH_KEYWORDS,
-     "on_quote(ts, bid, bid_size, ask, ask_size) -> bool\n\nBest bid and ask; a size of 0 means unknown. They are the book where no depth is fed.\n"
+     "on_quote(self: smartcore._core.Engine, ts: int, bid: float, bid_size: float, ask: float, ask_size: float) -> bool\n\nBest bid and ask; a size of 0 means unknown. They are the book where no depth is fed.\n"
      "True: the time until it closed a bar. InvalidEvent, OutOfOrder."},
     {"on_event", c(on_event), METH_O,
-     "on_event(event) -> bool\n\nOne record of dtype smartcore.EVENT, whatever its kind. True: a bar closed. InvalidEvent, OutOfOrder."},
+     "on_event(self: smartcore._core.Engine, event: typing.Any) -> bool\n\nOne record of dtype smartcore.EVENT, whatever its kind. True: a bar closed. InvalidEvent, OutOfOrder."},
     {"on_depth_message", c(on_depth_message), METH_FASTCALL | METH_KEYWORDS,
-     "on_depth_message(ts, bids, asks, snapshot=False, first_id=None, last_id=None, prev_id=None) -> bool\n\n"
+     "on_depth_message(self: smartcore._core.Engine, ts: int, bids: typing.Any, asks: typing.Any, snapshot: bool = False, first_id: int | None = None, last_id: int | None = None, prev_id: int | None = None) -> bool\n\n"
      "A whole depth message: sequences of (price, size), numbers or decimal text. With ids the sequence is checked: an old message is\n"
      "dropped, a gap marks the book stale until the next snapshot. All or nothing is applied. InvalidEvent, OutOfOrder."},
     {"advance", c(advance), METH_O,
-     "advance(ts) -> bool\n\nTime passes without an event: a time bar that has ended is closed (True). OutOfOrder."},
+     "advance(self: smartcore._core.Engine, ts: int) -> bool\n\nTime passes without an event: a time bar that has ended is closed (True). OutOfOrder."},
     {nullptr, nullptr, 0, nullptr},
 };
 

@@ -56,11 +56,24 @@ std::string fault_text(const Fault& fault, std::size_t i) {
     return text;
 }
 
+// EVENT or one of its views by kind: 64 bytes that begin with ts, in this machine's byte order.
+bool holds_events(const py::array& array) {
+    const py::dtype type = array.dtype();
+    return array.ndim() == 1 && type.itemsize() == sizeof(Event) && type.has_fields() && py::cast<bool>(type.attr("isnative")) &&
+           py::cast<std::string>(py::tuple(type.attr("names"))[0]) == "ts" &&
+           (array.shape(0) < 2 || array.strides(0) == sizeof(Event));  // NumPy leaves the stride of one row as it was
+}
+
 // Nothing is applied before everything has been checked.
 py::tuple run(BoundEngine& engine, const py::array& array, const std::string& sample, std::int64_t interval) {
-    if (array.itemsize() != sizeof(Event) || array.ndim() != 1 || array.strides(0) != sizeof(Event))
-        throw py::type_error("run() takes a contiguous one-dimensional array of dtype smartcore.EVENT");
-    const std::span<const Event> events(static_cast<const Event*>(array.data()), static_cast<std::size_t>(array.shape(0)));
+    if (!holds_events(array)) throw py::type_error("run() takes a contiguous one-dimensional array of dtype smartcore.EVENT");
+    std::span<const Event> events(static_cast<const Event*>(array.data()), static_cast<std::size_t>(array.shape(0)));
+    std::vector<Event> aligned;  // bytes from a file or a socket may begin anywhere
+    if (!events.empty() && reinterpret_cast<std::uintptr_t>(array.data()) % alignof(Event) != 0) {
+        aligned.resize(events.size());
+        std::memcpy(static_cast<void*>(aligned.data()), array.data(), events.size_bytes());
+        events = aligned;
+    }
     const Sample how = sample == "bar" ? Sample::bar : sample == "event" ? Sample::event : Sample::interval;
     std::size_t expected = how == Sample::event ? events.size() : 0, late = events.size(), culprit = 0;
     const bool own_bars = engine.state().clock.by() != BarClock::By::none;
@@ -81,7 +94,7 @@ py::tuple run(BoundEngine& engine, const py::array& array, const std::string& sa
                     late = i;
                     break;
                 }
-                if (kept.empty()) kept.assign(events.begin(), events.begin() + static_cast<std::ptrdiff_t>(i)), late = i;
+                if (late == events.size()) kept.assign(events.begin(), events.begin() + static_cast<std::ptrdiff_t>(i)), late = i;
                 continue;
             }
             ts = e.ts;
@@ -136,7 +149,7 @@ void register_engine(py::module_& m) {
             return py::bytes(e.snapshot(std::string_view(header)));
         })
         .def("_restore", [](BoundEngine& e, const py::bytes& blob) { e.restore(std::string_view(blob)); })
-        .def_static("_header", [](const py::bytes& blob) { return py::bytes(Engine::header(std::string_view(blob)).data(), Engine::header(std::string_view(blob)).size()); })
+        .def_static("_header", [](const py::bytes& blob) { return py::bytes(Engine::header(std::string_view(blob))); })
         .def_property_readonly("ts", [](const BoundEngine& e) { return e.state().ts; }, "Time of the last event, ns UTC.")
         .def_property_readonly("bar_count", [](const BoundEngine& e) { return e.state().bars; }, "Bars so far.")
         .def_property_readonly("closed_bar", [](const BoundEngine& e) { return e.state().closed_bar; }, "The last call closed a bar.")

@@ -9,6 +9,7 @@ namespace {
 // large one print is. The mean trade size is an average over all trades so far, fixed when a bucket begins.
 struct Vpin {
     static constexpr double kTrades = 50;
+    static constexpr double kFull = 1 - 1e-10;  // decimal sizes add up to a hair less than their sum
     static constexpr Meta meta{
         .name = "vpin", .doc = "Volume-synchronised probability of informed trading, over the last buckets of 50 mean trades' volume.",
         .params = {{"buckets", 2, 10'000}}, .outputs = {{"", "sum |buys - sells| / sum volume", "0..1", 0, 1}}, .defaults = {{50}},
@@ -18,7 +19,7 @@ struct Vpin {
     void update(const Trade& t, Out out) noexcept {
         seen += 1;
         mean += (t.size - mean) / seen;
-        if (volume == 0) target = kTrades * mean;
+        if (volume == 0) target = kTrades * mean * kFull;
         volume += t.size;
         net += sign->value * t.size;
         if (volume < target || volume == 0) return;

@@ -12,7 +12,9 @@ public:
     enum class By : std::uint8_t { none, time, trades, volume, dollars, imbalance };
 
     BarClock() = default;
-    BarClock(By by, double amount) noexcept : by_(by), amount_(amount), step_(static_cast<std::int64_t>(amount)) {}
+    // A bar is full a hair early: decimal sizes add up to less than their sum (ten times 0.1 to 0.9999999999999999).
+    BarClock(By by, double amount) noexcept
+        : by_(by), amount_(amount * (1 - 1e-10)), step_(static_cast<std::int64_t>(amount)) {}
 
     By by() const noexcept { return by_; }
 

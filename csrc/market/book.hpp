@@ -37,7 +37,7 @@ public:
             s_.stale = false;
             s_.snapshot = s_.dirty[0] = s_.dirty[1] = true;
         }
-        s_.deep = true;
+        if (!s_.deep) s_.deep = s_.snapshot = s_.dirty[0] = s_.dirty[1] = true;  // nothing of the quotes so far remains
         const int side = d.side < 0;
         if ((side ? asks_ : bids_).set(d.price, d.size) < kDepth) s_.dirty[side] = true;
     }

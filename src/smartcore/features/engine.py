@@ -126,8 +126,8 @@ class Engine(_core.Engine):
         sample: which moments become rows: "bar", "event", or an interval ("1s": on the grid from the epoch, skipping
         intervals without events).
 
-        Returns (n, len(features)) float64, and with return_ts the rows' times, int64 ns, before it. All events are checked
-        before the first is applied. Raises InvalidEvent, OutOfOrder, InvalidData.
+        Returns (n, len(features)) float64, and with return_ts the rows' times, int64 ns, before it. All events are
+        checked before the first is applied. Raises InvalidEvent, OutOfOrder, InvalidData.
         """
         if not isinstance(events, np.ndarray):
             from smartcore.market import ohlcv

@@ -13,8 +13,8 @@ from smartcore.features.catalogue import Column, catalogue
 class FeatureSet:
     """``FeatureSet(["rsi_14", "ofi_l5_10s"])``, ``FeatureSet.default()``, ``FeatureSet.default().group("technical")``.
 
-    Immutable, hashable, comparable by fingerprint. Raises UnknownFeature for a name the catalogue does not have, ValueError
-    for one given twice.
+    Immutable, hashable, comparable by fingerprint. Raises UnknownFeature for a name the catalogue does not have or one
+    given twice.
     """
 
     __slots__ = ("__dict__", "columns")

@@ -1,7 +1,7 @@
 """Market events as arrays: one 64-byte record per event, the layout of the C++ core's struct.
 
-``EVENT`` is the neutral record. ``BAR``, ``TRADE``, ``DEPTH``, ``QUOTE``, ``SCORE`` and ``AUX`` name the payload of the same
-64 bytes, so ``events[events["kind"] == Kind.TRADE].view(TRADE)["price"]`` reads without a copy of the payload.
+``EVENT`` is the neutral record. ``BAR``, ``TRADE``, ``DEPTH``, ``QUOTE``, ``SCORE`` and ``AUX`` name the payload of the
+same 64 bytes, so ``events[events["kind"] == Kind.TRADE].view(TRADE)["price"]`` reads without a copy of the payload.
 
 ``ts`` is the time an event became *known* to us, int64 nanoseconds UTC; it never decreases within a stream.
 """
@@ -53,12 +53,19 @@ def _blank(ts: ArrayLike, kind: Kind) -> NDArray[np.void]:
 
 
 def bars(
-    ts: ArrayLike, open: ArrayLike, high: ArrayLike, low: ArrayLike, close: ArrayLike, volume: ArrayLike,
+    ts: ArrayLike,
+    open: ArrayLike,
+    high: ArrayLike,
+    low: ArrayLike,
+    close: ArrayLike,
+    volume: ArrayLike,
     turnover: ArrayLike = 0.0,
 ) -> NDArray[np.void]:
-    """Bar events, shape (n,). ``ts`` is the moment the bar was complete; ``turnover`` is volume in quote currency, 0 if unknown."""
+    """Bar events, shape (n,). ``ts`` is when the bar was complete; ``turnover`` is volume in quote currency, 0: unknown."""
     events = _blank(ts, Kind.BAR)
-    for name, values in zip(("v0", "v1", "v2", "v3", "v4", "v5"), (open, high, low, close, volume, turnover), strict=True):
+    for name, values in zip(
+        ("v0", "v1", "v2", "v3", "v4", "v5"), (open, high, low, close, volume, turnover), strict=True
+    ):
         events[name] = values
     return events
 
@@ -71,7 +78,11 @@ def trades(ts: ArrayLike, price: ArrayLike, size: ArrayLike, side: ArrayLike = 0
 
 
 def depth(
-    ts: ArrayLike, side: ArrayLike, price: ArrayLike, size: ArrayLike, last: ArrayLike = True,
+    ts: ArrayLike,
+    side: ArrayLike,
+    price: ArrayLike,
+    size: ArrayLike,
+    last: ArrayLike = True,
     snapshot: ArrayLike = False,
 ) -> NDArray[np.void]:
     """Depth events, shape (n,): a level's new total ``size`` (0 removes it). ``side`` is +1 bid, -1 ask.
@@ -84,9 +95,7 @@ def depth(
     return events
 
 
-def quotes(
-    ts: ArrayLike, bid: ArrayLike, bid_size: ArrayLike, ask: ArrayLike, ask_size: ArrayLike
-) -> NDArray[np.void]:
+def quotes(ts: ArrayLike, bid: ArrayLike, bid_size: ArrayLike, ask: ArrayLike, ask_size: ArrayLike) -> NDArray[np.void]:
     """Best bid and ask events, shape (n,). Sizes may be 0 where the feed has none."""
     events = _blank(ts, Kind.QUOTE)
     events["v0"], events["v1"], events["v2"], events["v3"] = bid, bid_size, ask, ask_size

@@ -1,0 +1,261 @@
+"""
+The compiled core of smartcore: events, catalogue, engine.
+"""
+
+from __future__ import annotations
+import collections.abc
+import numpy
+import numpy.typing
+import typing
+
+__all__: list[str] = [
+    "AUX",
+    "BAR",
+    "Book",
+    "DEPTH",
+    "EVENT",
+    "Engine",
+    "QUOTE",
+    "SCORE",
+    "TRADE",
+    "build_config",
+    "catalogue",
+    "warmup",
+]
+
+class Book:
+    """
+    The order book of an engine, read in place. Prices are NaN on a side that is empty.
+    """
+    def levels(
+        self,
+    ) -> tuple[
+        numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]
+    ]:
+        """
+        (bids, asks) with every level known, best first.
+        """
+    def top(
+        self, n: int = 10
+    ) -> tuple[
+        numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]
+    ]:
+        """
+        (bids, asks), each (k, 2) of price and size, best first, k <= n.
+        """
+    @property
+    def ask(self) -> float:
+        """
+        Best ask price.
+        """
+    @property
+    def ask_size(self) -> float:
+        """
+        Size at the best ask.
+        """
+    @property
+    def asks(self) -> int:
+        """
+        Number of ask levels.
+        """
+    @property
+    def bid(self) -> float:
+        """
+        Best bid price.
+        """
+    @property
+    def bid_size(self) -> float:
+        """
+        Size at the best bid.
+        """
+    @property
+    def bids(self) -> int:
+        """
+        Number of bid levels.
+        """
+    @property
+    def crossed(self) -> bool:
+        """
+        Best bid is at or above best ask.
+        """
+    @property
+    def crossings(self) -> int:
+        """
+        How many messages left the book crossed or locked.
+        """
+    @property
+    def last_quote(self) -> tuple[float, float, float, float]:
+        """
+        (bid, bid_size, ask, ask_size) of the last quote event; zeros before the first.
+        """
+    @property
+    def mid(self) -> float:
+        """
+        Mean of best bid and ask.
+        """
+    @property
+    def spread(self) -> float:
+        """
+        Best ask less best bid, in price.
+        """
+    @property
+    def stale(self) -> bool:
+        """
+        A gap in the depth sequence: unknown until the next snapshot.
+        """
+    @property
+    def valid(self) -> bool:
+        """
+        Both sides exist and the depth sequence is whole.
+        """
+
+class Engine:
+    """
+    A feature set made live for one instrument. Use smartcore.Engine.
+    """
+    @staticmethod
+    def _header(arg0: bytes) -> bytes: ...
+    def __init__(
+        self,
+        columns: collections.abc.Sequence[
+            tuple[int, collections.abc.Sequence[float], int]
+        ],
+        by: str = "none",
+        amount: float = 0.0,
+        drop_late: bool = False,
+    ) -> None: ...
+    def _restore(self, arg0: bytes) -> None: ...
+    def _row(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    def _run(
+        self, events: numpy.typing.NDArray[numpy.void], sample: str, interval: int
+    ) -> tuple[
+        numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.float64]
+    ]: ...
+    def _snapshot(self, arg0: bytes) -> bytes: ...
+    def advance(self, ts: int) -> bool:
+        """
+        Time passes without an event: a time bar that has ended is closed (True). OutOfOrder.
+        """
+    def on_bar(
+        self,
+        ts: int,
+        open: float,
+        high: float,
+        low: float,
+        close: float,
+        volume: float,
+        turnover: float = 0.0,
+    ) -> bool:
+        """
+        A complete bar. ts: when it was complete, ns UTC; prices above 0; volume in units, turnover in quote currency (0: unknown).
+        True: a bar closed. InvalidEvent, OutOfOrder.
+        """
+    def on_depth(
+        self,
+        ts: int,
+        side: int,
+        price: float,
+        size: float,
+        last: bool = True,
+        snapshot: bool = False,
+    ) -> bool:
+        """
+        A price level's new total size; 0 removes it. side: +1 bid, -1 ask. last: closes the message, features of the book follow.
+        snapshot: empties the book first. True: the time until it closed a bar. InvalidEvent, OutOfOrder.
+        """
+    def on_depth_message(
+        self,
+        ts: int,
+        bids: typing.Any,
+        asks: typing.Any,
+        snapshot: bool = False,
+        first_id: int | None = None,
+        last_id: int | None = None,
+        prev_id: int | None = None,
+    ) -> bool:
+        """
+        A whole depth message: sequences of (price, size), numbers or decimal text. With ids the sequence is checked: an old message is
+        dropped, a gap marks the book stale until the next snapshot. All or nothing is applied. InvalidEvent, OutOfOrder.
+        """
+    def on_event(self, event: typing.Any) -> bool:
+        """
+        One record of dtype smartcore.EVENT, whatever its kind. True: a bar closed. InvalidEvent, OutOfOrder.
+        """
+    def on_quote(
+        self, ts: int, bid: float, bid_size: float, ask: float, ask_size: float
+    ) -> bool:
+        """
+        Best bid and ask; a size of 0 means unknown. They are the book where no depth is fed.
+        True: the time until it closed a bar. InvalidEvent, OutOfOrder.
+        """
+    def on_trade(self, ts: int, price: float, size: float, side: int = 0) -> bool:
+        """
+        A trade. side: +1 the buyer was the aggressor, -1 the seller, 0 unknown.
+        True: it, or the time until it, closed a bar. InvalidEvent, OutOfOrder.
+        """
+    @property
+    def bar_count(self) -> int:
+        """
+        Bars so far.
+        """
+    @property
+    def book(self) -> Book: ...
+    @property
+    def closed_bar(self) -> bool:
+        """
+        The last call closed a bar.
+        """
+    @property
+    def counts(self) -> dict[str, typing.Any]:
+        """
+        Events so far, by kind, and those dropped.
+        """
+    @property
+    def last_bar(self) -> tuple[int, float, float, float, float, float, float]:
+        """
+        (ts, open, high, low, close, volume, turnover) of the last bar.
+        """
+    @property
+    def last_price(self) -> float:
+        """
+        Price of the last trade or close of the last bar; NaN before.
+        """
+    @property
+    def nodes(self) -> int:
+        """
+        Nodes that compute the columns.
+        """
+    @property
+    def state_bytes(self) -> int:
+        """
+        Bytes of feature state.
+        """
+    @property
+    def ts(self) -> int:
+        """
+        Time of the last event, ns UTC.
+        """
+
+def build_config() -> dict[str, typing.Any]:
+    """
+    How this binary was built: version, compiler, asserts, sanitizer.
+    """
+
+def catalogue() -> list[dict[str, typing.Any]]:
+    """
+    Every kernel, as a list of dicts in the order of the catalogue.
+    """
+
+def warmup(kind: int, params: collections.abc.Sequence[float]) -> int:
+    """
+    How many waking events pass before a kernel's first value.
+    """
+
+AUX: numpy.dtype[numpy.void]
+BAR: numpy.dtype[numpy.void]
+DEPTH: numpy.dtype[numpy.void]
+EVENT: numpy.dtype[numpy.void]
+QUOTE: numpy.dtype[numpy.void]
+SCORE: numpy.dtype[numpy.void]
+TRADE: numpy.dtype[numpy.void]
+__version__: str
