@@ -30,7 +30,7 @@ bool Engine::apply(const Event& e) noexcept {
             if (book_.quote(std::bit_cast<Quote>(e))) plan_.book(book_.top());
             return false;
         case Type::gap:
-            plan_.book(book_.gap(e.ts));
+            if (book_.deep()) plan_.book(book_.gap(e.ts));  // quotes have no sequence to break
             return false;
         default: return false;  // scores and auxiliary series: no kernel listens yet
     }

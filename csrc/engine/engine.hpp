@@ -60,13 +60,14 @@ public:
         std::uint64_t counts[8] = {}, bars = 0;
         std::uint64_t dropped = 0;                // events that came too late, under the policy "drop"
         std::int64_t last_id = -1;                // last sequence number of the depth feed, where one is given
-        bool bridge = false;                      // the last depth message was a snapshot
         double last_price = kNaN, tick_price = kNaN;
         BarClock clock;
         Bar bar{};
         Trade trade{};
-        int sign = 0;
+        std::int32_t sign = 0;
         bool closed_bar = false;
+        bool bridge = false;                      // the last depth message was a snapshot
+        std::uint8_t unused[2] = {};              // no padding: equal states are equal bytes
     };
     State& state() noexcept { return s_; }
     const State& state() const noexcept { return s_; }

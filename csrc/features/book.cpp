@@ -203,14 +203,14 @@ struct MidVolatility {
 
 struct BookRate {
     static constexpr Meta meta{
-        .name = "book_rate", .doc = "Depth messages per second, fading with a half-life.", .params = {{"half_life", 0.001, 86'400, 's'}},
+        .name = "book_rate", .doc = "Depth messages (or quotes) per second that leave the book known, fading with a half-life.", .params = {{"half_life", 0.001, 86'400, 's'}},
         .outputs = {{"", "faded count / faded time", "1/s", 0}}, .defaults = {{1}, {10}, {60}}, .source = "Mueller 2001"};
     static int warmup(Params) { return 2; }
     BookRate(Graph& g, Params p) : decay(g.part<Decay>(p[0])) {}
     void update(const Trade&) noexcept { messages.fade(decay->factor); }
     void update(const Top& t, Out out) noexcept {
         messages.fade(decay->factor);
-        messages.sum += 1;
+        if (t.valid) messages.sum += 1;
         out[0] = t.valid && decay->span > 0 ? messages.sum / decay->span : kNaN;
     }
     Ref<Decay> decay;

@@ -165,14 +165,15 @@ struct Decay {
             factor = 1;
             return;
         }
-        factor = begun ? std::exp(rate * static_cast<double>(ts - last)) : 1;
+        if (!begun) first = last = ts;
+        factor = std::exp(rate * static_cast<double>(ts - last));
         unseen = unseen * factor < 1e-300 ? 0 : unseen * factor;
-        span = tau * (1 - unseen);
+        span = tau * (unseen > 0.5 ? -std::expm1(rate * static_cast<double>(ts - first)) : 1 - unseen);
         last = ts;
         begun = true;
     }
     double rate, tau, factor = 1, unseen = 1, span = 0;
-    std::int64_t last = INT64_MIN;
+    std::int64_t first = 0, last = INT64_MIN;
     bool begun = false;
 };
 // A sum whose addends fade with a Decay.

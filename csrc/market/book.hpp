@@ -19,6 +19,7 @@ struct Top {
     std::uint32_t bids = 0, asks = 0;  // how many of the levels exist
     bool fresh = true;                 // nothing before this is comparable: first message, or a snapshot
     bool valid = false;                // both sides exist and the sequence is whole
+    std::uint8_t unused[6] = {};       // no padding: equal states are equal bytes
     double bid[kDepth], bid_size[kDepth], ask[kDepth], ask_size[kDepth];
 
     Top() noexcept {
@@ -79,6 +80,7 @@ public:
         Quote quote{};
         std::uint64_t crossings = 0;
         bool deep = false, stale = false, snapshot = false, dirty[2] = {false, false};
+        std::uint8_t unused[3] = {};
     };
     const State& state() const noexcept { return s_; }
     void restore(const State& s, std::span<const Level> bids, std::span<const Level> asks) {

@@ -45,44 +45,52 @@ struct Fault {
 };
 
 namespace detail {
-inline bool positive(double x) noexcept { return x > 0 && x <= 1.7976931348623157e308; }
-inline bool size_ok(double x) noexcept { return x >= 0 && x <= 1.7976931348623157e308; }
+// Far beyond any market, and near enough to 1 that no product of two of them overflows.
+inline bool positive(double x) noexcept { return x >= 1e-100 && x <= 1e100; }
+inline bool size_ok(double x) noexcept { return x >= 0 && x <= 1e100; }
 }  // namespace detail
 
 inline Fault check_bar(double open, double high, double low, double close, double volume, double turnover) noexcept {
     using namespace detail;
-    constexpr const char* price = "must be a finite price above 0";
+    constexpr const char* price = "must be a price above 0";
     if (!positive(open)) return {price, "open", open};
     if (!positive(high)) return {price, "high", high};
     if (!positive(low)) return {price, "low", low};
     if (!positive(close)) return {price, "close", close};
-    if (!size_ok(volume)) return {"must be finite and not negative", "volume", volume};
-    if (!size_ok(turnover)) return {"must be finite and not negative", "turnover", turnover};
+    if (!size_ok(volume)) return {"must be a size of 0 or more", "volume", volume};
+    if (!size_ok(turnover)) return {"must be a size of 0 or more", "turnover", turnover};
     if (high < low) return {"is below low", "high", high};
     if (open > high || open < low) return {"is outside low..high", "open", open};
     if (close > high || close < low) return {"is outside low..high", "close", close};
     return {};
 }
 inline Fault check_trade(double price, double size, int side) noexcept {
-    if (!detail::positive(price)) return {"must be a finite price above 0", "price", price};
-    if (!detail::size_ok(size)) return {"must be finite and not negative", "size", size};
+    if (!detail::positive(price)) return {"must be a price above 0", "price", price};
+    if (!detail::size_ok(size)) return {"must be a size of 0 or more", "size", size};
     if (side < -1 || side > 1) return {"must be 1 (buyer), -1 (seller) or 0 (unknown)", "side", static_cast<double>(side)};
     return {};
 }
 inline Fault check_depth(int side, double price, double size) noexcept {
     if (side != 1 && side != -1) return {"must be 1 (bid) or -1 (ask)", "side", static_cast<double>(side)};
-    if (!detail::positive(price)) return {"must be a finite price above 0", "price", price};
-    if (!detail::size_ok(size)) return {"must be finite and not negative", "size", size};
+    if (!detail::positive(price)) return {"must be a price above 0", "price", price};
+    if (!detail::size_ok(size)) return {"must be a size of 0 or more", "size", size};
     return {};
 }
 inline Fault check_quote(double bid, double bid_size, double ask, double ask_size) noexcept {
-    if (!detail::positive(bid)) return {"must be a finite price above 0", "bid", bid};
-    if (!detail::positive(ask)) return {"must be a finite price above 0", "ask", ask};
-    if (!detail::size_ok(bid_size)) return {"must be finite and not negative", "bid_size", bid_size};
-    if (!detail::size_ok(ask_size)) return {"must be finite and not negative", "ask_size", ask_size};
+    if (!detail::positive(bid)) return {"must be a price above 0", "bid", bid};
+    if (!detail::positive(ask)) return {"must be a price above 0", "ask", ask};
+    if (!detail::size_ok(bid_size)) return {"must be a size of 0 or more", "bid_size", bid_size};
+    if (!detail::size_ok(ask_size)) return {"must be a size of 0 or more", "ask_size", ask_size};
+    return {};
+}
+// Within 146 years of 1970, so that differences of times cannot overflow.
+inline Fault check_ts(std::int64_t ts) noexcept {
+    constexpr std::int64_t limit = std::int64_t{1} << 62;
+    if (ts < -limit || ts > limit) return {"is no time in ns UTC", "ts", static_cast<double>(ts)};
     return {};
 }
 inline Fault check(const Event& e) noexcept {
+    if (Fault fault = check_ts(e.ts)) return fault;
     const double* v = e.v;
     switch (e.kind) {
         case Type::bar: return check_bar(v[0], v[1], v[2], v[3], v[4], v[5]);
@@ -91,7 +99,7 @@ inline Fault check(const Event& e) noexcept {
         case Type::quote: return check_quote(v[0], v[1], v[2], v[3]);
         case Type::score:
             if (!std::isfinite(v[0])) return {"must be finite", "value", v[0]};
-            if (!detail::size_ok(v[1])) return {"must be finite and not negative", "weight", v[1]};
+            if (!detail::size_ok(v[1])) return {"must be a size of 0 or more", "weight", v[1]};
             return {};
         case Type::aux:
             if (!std::isfinite(v[0])) return {"must be finite", "value", v[0]};

@@ -1,8 +1,8 @@
 """Every kernel there is and the columns it makes by default, read from the compiled core.
 
 A *kernel* is one formula; a *column* is a kernel with parameters and one of its outputs, such as ``rsi_14`` or
-``macd_12_26_9_histogram``. Nothing here is written twice: names, meanings, units, ranges, bounds and sources come from the
-metadata beside each kernel's code in ``csrc/features``.
+``macd_12_26_9_histogram``. Nothing here is written twice: names, meanings, units, ranges, bounds and sources come from
+the metadata beside each kernel's code in ``csrc/features``.
 """
 
 from __future__ import annotations
@@ -31,20 +31,18 @@ class Param:
     form: str
 
     def text(self, value: float) -> str:
-        if self.form == "s" and value < 1:
-            return f"{value * 1e3:g}ms"
-        return ("l" if self.form == "l" else "") + f"{value:g}" + ("s" if self.form == "s" else "")
+        """The value as it stands in a name; ``parse`` gives exactly the value back."""
+        if self.form == "s" and value < 1 and self.parse(text := f"{_shortest(value * 1e3)}ms") == value:
+            return text
+        return ("l" if self.form == "l" else "") + _shortest(value) + ("s" if self.form == "s" else "")
 
     def parse(self, text: str) -> float | None:
-        if self.form == "s":
-            found = re.fullmatch(r"([0-9.]+)(ms|s|m|h)", text)
-            return float(found[1]) * {"ms": 1e-3, "s": 1, "m": 60, "h": 3600}[found[2]] if found else None
-        if self.form == "l":
-            text = text[1:] if text.startswith("l") else ""
-        try:
-            return float(text)
-        except ValueError:
+        """The value of a text, or None if it is not one of this form."""
+        unit = {"n": "", "l": "", "s": "(ms|s|m|h)"}[self.form]
+        found = re.fullmatch(("l" if self.form == "l" else "") + r"(\d+(?:\.\d+)?(?:e-?\d+)?)" + unit, text)
+        if not found:
             return None
+        return float(found[1]) * ({"ms": 1e-3, "s": 1, "m": 60, "h": 3600}[found[2]] if self.form == "s" else 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,8 +203,13 @@ class Catalogue(Sequence[Kernel]):
         ]
 
 
+def _shortest(value: float) -> str:
+    """The fewest digits that read back as the same float."""
+    return repr(value).removesuffix(".0")
+
+
 def is_fraction(param: Param, value: float) -> bool:
-    """Whether a count parameter got a fraction. Bounds below 2 that are fractions mark a real-valued one (a band's width)."""
+    """Whether a count got a fraction. A lower bound that is itself a fraction marks a real number (a band's width)."""
     return float(param.low).is_integer() and not float(value).is_integer()
 
 

@@ -23,7 +23,7 @@ _UNIT = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 36
 def interval_ns(text: str) -> int:
     """Nanoseconds of a text like "100ms", "1s", "1m", "4h". Raises ValueError."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ns|us|ms|s|m|h|d)", text.strip())
-    if not found or not (ns := round(float(found[1]) * _UNIT[found[2]])):
+    if not found or not 0 < (ns := round(float(found[1]) * _UNIT[found[2]])) <= 1 << 62:
         raise ValueError(f"{text!r} is no interval; write a number and ns, us, ms, s, m, h or d, as in '100ms'")
     return ns
 
@@ -44,8 +44,8 @@ def bar_rule(text: str | None) -> tuple[str, float]:
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
-    """What is traded. ``tick`` and ``lot`` are the smallest steps of price and size (0: unknown), ``multiplier`` the value of
-    one contract per unit of price, fees are fractions of turnover."""
+    """What is traded. ``tick`` and ``lot`` are the smallest steps of price and size (0: unknown), ``multiplier`` the
+    value of one contract per unit of price, fees are fractions of turnover."""
 
     symbol: str = ""
     tick: float = 0.0
@@ -60,14 +60,14 @@ class Engine(_core.Engine):
 
     features: a FeatureSet or names of columns; the default set if left out.
     instrument: an Instrument, or its symbol.
-    bars: builds bars from trades ("1m", "500 trades", "100 volume", "1e6 dollars", "200 imbalance"); None: bars are fed.
+    bars: build bars from trades ("1m", "500 trades", "100 volume", "1e6 dollars", "200 imbalance"); None: bars are fed.
     out_of_order: "raise" OutOfOrder for an event older than the last, or "drop" it and count it.
 
-    Every call refuses a bad event with a typed error and leaves the engine as it was. Not for use from two threads at once.
+    Every call refuses a bad event with a typed error and leaves the engine as it was. Not for two threads at once.
     """
 
     row: NDArray[np.float64]
-    """The current values, shape (len(features),), read-only; the same memory for the engine's life. NaN: not known yet."""
+    """The current values, shape (len(features),), read-only, the same memory all its life. NaN: not known yet."""
 
     def __init__(
         self,
@@ -132,7 +132,7 @@ class Engine(_core.Engine):
         if not isinstance(events, np.ndarray):
             from smartcore.market import ohlcv
 
-            events = ohlcv.from_frame(events)
+            events = ohlcv.read(events)
         events = np.ascontiguousarray(events)
         if sample in ("bar", "event"):
             ts, table = self._run(events, sample, 0)
@@ -168,7 +168,7 @@ class Engine(_core.Engine):
             if engine.features.fingerprint != header["fingerprint"]:
                 raise ValueError(f"its features were computed differently by version {header['version']}")
             engine._restore(blob)
-        except (ValueError, KeyError, LookupError) as error:
+        except (ValueError, TypeError, LookupError) as error:
             raise CorruptSnapshot(f"the snapshot cannot be restored: {error}") from error
         return engine
 

@@ -61,7 +61,7 @@ def bars(
     volume: ArrayLike,
     turnover: ArrayLike = 0.0,
 ) -> NDArray[np.void]:
-    """Bar events, shape (n,). ``ts`` is when the bar was complete; ``turnover`` is volume in quote currency, 0: unknown."""
+    """Bar events, shape (n,). ``ts`` is when the bar was complete; ``turnover`` is in quote currency, 0: unknown."""
     events = _blank(ts, Kind.BAR)
     for name, values in zip(
         ("v0", "v1", "v2", "v3", "v4", "v5"), (open, high, low, close, volume, turnover), strict=True

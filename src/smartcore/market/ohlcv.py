@@ -76,10 +76,7 @@ def read(
     low, high = np.minimum(price["open"], price["close"]), np.maximum(price["open"], price["close"])
     checks = [
         (ts != NULL, name, "a time"),
-        *(
-            (np.isfinite(values) & (values > 0), column, "a finite price above 0")
-            for column, values in price.items()
-        ),
+        *((np.isfinite(values) & (values > 0), column, "a finite price above 0") for column, values in price.items()),
         (~(price["high"] < high), "high", "not below open, low or close"),
         (~(price["low"] > low), "low", "not above open or close"),
         (np.isfinite(volume) & (volume >= 0), volume_name or "volume", "finite and not negative"),
@@ -104,9 +101,6 @@ def read(
     return bars(ts, opened, highest, lowest, closed, volume[good], turnover[good])
 
 
-from_frame = read  # what Engine.run calls a frame's reader
-
-
 def _chosen(table: Table, symbol: str | None) -> NDArray[np.bool_]:
     """Which rows are of the one instrument asked for."""
     column = table.first(_SYMBOL)
@@ -118,9 +112,7 @@ def _chosen(table: Table, symbol: str | None) -> NDArray[np.bool_]:
     if symbol is not None and symbol not in words:
         raise InvalidData(f"{table.label}: column {column!r}: no {symbol!r}; found: {_some(words)}")
     if symbol is None and len(words) > 1:
-        raise InvalidData(
-            f"{table.label}: column {column!r} has {len(words)} symbols ({_some(words)}); pass symbol="
-        )
+        raise InvalidData(f"{table.label}: column {column!r} has {len(words)} symbols ({_some(words)}); pass symbol=")
     return index == words.index(symbol) if symbol is not None else np.ones(len(table), bool)
 
 
@@ -130,9 +122,7 @@ def _some(words: tuple[str, ...]) -> str:
 
 def _median_step(ts: NDArray[np.int64], table: Table) -> int:
     if len(ts) == 1:
-        raise InvalidData(
-            f"{table.label}: one bar does not tell its length; pass interval= or stamped='close'"
-        )
+        raise InvalidData(f"{table.label}: one bar does not tell its length; pass interval= or stamped='close'")
     return int(np.median(np.diff(ts))) if len(ts) else 0
 
 
@@ -148,7 +138,5 @@ def _nanoseconds(interval: str | int | timedelta | np.timedelta64) -> int:
     else:
         nanoseconds = int(interval)
     if nanoseconds <= 0:
-        raise ValueError(
-            f"interval={interval!r}; expected such as '1m', '4h', '1d', a timedelta or nanoseconds"
-        )
+        raise ValueError(f"interval={interval!r}; expected such as '1m', '4h', '1d', a timedelta or nanoseconds")
     return nanoseconds
