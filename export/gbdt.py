@@ -28,7 +28,7 @@ folder = Path("out") if quick else BUILTIN
 
 def train(data: simulated.Data, seed: int) -> tuple[lightgbm.Booster, float, float, dict[str, float]]:
     """The trees, their temperature, validation loss and scores on the test recordings."""
-    booster = fit(data.train, data.valid, training, seed)
+    booster = fit(data.train + simulated.mirror(data.train), data.valid, training, seed)
     rows, label = stack(data.valid)
     raw = logits(booster, rows)
     heat = temperature(raw, label)

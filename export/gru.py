@@ -15,7 +15,7 @@ import smartcore as sc
 from smartcore.learn import card, simulated
 from smartcore.learn.calibrate import log_loss, softmax, temperature
 from smartcore.learn.check import batched, check
-from smartcore.learn.data import moments
+from smartcore.learn.data import normal_scores
 from smartcore.learn.evaluate import scores, spread, table
 from smartcore.learn.export import export_net
 from smartcore.learn.nets import gru
@@ -31,14 +31,10 @@ folder = Path("out") if quick else BUILTIN
 
 def train(data: simulated.Data, seed: int) -> tuple[gru.Gru, float, dict[str, float]]:
     """A calibrated net, its validation loss and its scores on the test recordings."""
+    both = data.train + simulated.mirror(data.train)
     torch.manual_seed(seed)
-    net = fit(
-        gru.Gru(gru.Config(len(simulated.COLUMNS)), *moments(data.train)),
-        data.train,
-        data.valid,
-        training,
-        seed,
-    ).net
+    net = gru.Gru(gru.Config(len(simulated.COLUMNS)), normal_scores(both))
+    fit(net, both, data.valid, training, seed)
     logits, label = predict(net, data.valid)
     heat = temperature(logits, label)
     net.sharpness.fill_(1 / heat)
@@ -67,7 +63,7 @@ contract = Contract(
     states=(state,),
     warm_up=60,
     calibration={"method": "temperature", "temperature": float(1 / net.sharpness)},
-    missing="replaced by the column's training mean, inside the graph",
+    missing="taken as the column's training median, inside the graph",
     trained_on=data.trained_on,
     metrics={"test": results, "control": control, "seeds": len(runs)},
 )

@@ -189,14 +189,18 @@ def test_purge_leaves_no_label_that_reaches_into_the_test():
     assert kept.ts[-1] + 5 * SECOND + 3 * SECOND < 30 * SECOND <= kept.ts[-1] + 9 * SECOND
 
 
-def test_moments_ignore_the_unknown_and_the_outlier():
-    from smartcore.learn.data import Series, moments
+def test_normal_scores_ignore_the_unknown_and_the_outlier():
+    from smartcore.learn.data import Series, normal_scores
 
-    x = np.random.default_rng(0).normal(3, 2, (5000, 3)).astype(np.float32)
-    x[7, 0], x[::2, 0], x[:, 1], x[:, 2] = 1e9, np.nan, np.nan, 4
+    x = np.random.default_rng(0).normal(3, 2, (5000, 4)).astype(np.float32)
+    x[::2, 0], x[:, 1], x[:, 2], x[:, 3] = np.nan, np.nan, 4, np.arange(5000) % 3
     x[7, 0] = 1e9
-    mean, std = moments([Series(np.arange(5000), x, np.ones(5000), np.ones(5000, np.int8))])
-    assert mean == pytest.approx([3, 0, 4], abs=0.15) and std == pytest.approx([2, 1, 1], abs=0.1)
+    value, score = normal_scores([Series(np.arange(5000), x, np.ones(5000), np.ones(5000, np.int8))])
+    assert np.abs(score[0] - (value[0] - 3) / 2).max() < 0.3  # a normal column: its own deviations
+    assert not value[1].any() and not score[1].any()  # never known
+    assert (value[2] == 4).all() and np.abs(score[2]).max() < 1e-9  # never moves
+    assert set(value[3]) == {0, 1, 2}  # few values: the middle one in the middle
+    assert score[3][value[3] == 1] == pytest.approx(0, abs=0.05)
 
 
 # --- nets and export ------------------------------------------------------------------------------
@@ -224,7 +228,8 @@ def net(torch):
 
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
-    out = gru.Gru(gru.Config(5, hidden=8), rng.normal(size=5), rng.uniform(0.5, 2, 5))
+    knots = np.sort(rng.normal(size=(2, 5, 6)), axis=2)
+    out = gru.Gru(gru.Config(5, encoder=7, hidden=8), knots)
     out.sharpness.fill_(1.4)
     return out.eval()
 
@@ -240,13 +245,20 @@ def test_step_is_the_fused_sequence(torch, net):
     torch.testing.assert_close(h, last, atol=1e-6, rtol=0)
 
 
-def test_unknown_is_the_training_mean(torch, net):
-    row = torch.randn(1, 5, generator=torch.Generator().manual_seed(2))
-    mean = row.clone()
-    mean[0, 1], mean[0, 3] = net.mean[1], net.mean[3]
-    row[0, 1], row[0, 3] = float("nan"), float("inf")
-    with torch.no_grad():
-        torch.testing.assert_close(net(row, net.start())[0], net(mean, net.start())[0])
+def test_columns_become_normal_scores_and_the_unknown_the_median(torch):
+    from smartcore.learn.data import normal_scores
+    from smartcore.learn.nets import gru
+
+    s = series(4000)
+    knots = normal_scores([s])
+    net = gru.Gru(gru.Config(4), knots)
+    row = np.vstack([s.rows[:50], np.full((1, 4), 1e9), np.full((1, 4), -1e9)]).astype(np.float32)
+    row[3, 1] = np.inf
+    known = np.isfinite(row)
+    expected = np.stack([np.interp(np.nan_to_num(row[:, j]), *knots[:, j]) for j in range(4)], axis=1)
+    z = net.normalise(torch.from_numpy(row)).numpy()
+    np.testing.assert_allclose(z[known], expected[known], atol=1e-5)
+    assert not z[~known].any() and np.abs(z).max() < 3
 
 
 def test_exported_net_passes_every_gate(torch, net, tmp_path):
@@ -291,7 +303,7 @@ def test_check_fails_a_file_of_another_net(torch, net, tmp_path):
 
 def test_training_learns_stops_and_repeats(torch):
     from smartcore.learn import train
-    from smartcore.learn.data import moments
+    from smartcore.learn.data import normal_scores
     from smartcore.learn.nets import gru
 
     data, valid = [series(600, seed=1), series(600, seed=2)], [series(400, seed=3)]
@@ -299,7 +311,7 @@ def test_training_learns_stops_and_repeats(torch):
 
     def once():
         torch.manual_seed(7)
-        net = gru.Gru(gru.Config(4, hidden=8), *moments(data))
+        net = gru.Gru(gru.Config(4, hidden=8), normal_scores(data))
         return train.fit(net, data, valid, config, seed=7)
 
     fitted, again = once(), once()
@@ -377,6 +389,27 @@ def test_a_random_walk_has_no_memory():
     assert abs(np.corrcoef(steps[1:], steps[:-1])[0, 1]) < 3 / np.sqrt(len(steps))
     book = events[events["kind"] == Kind.DEPTH].view(DEPTH)
     assert book["price"][book["side"] > 0].max() < book["price"][book["side"] < 0].min() + 3
+
+
+def test_a_mirrored_market_has_the_mirrored_columns():
+    """The table of what turns and what swaps, held to an engine that sees bids for asks and a price of 1/p."""
+    from smartcore.learn import simulated
+    from smartcore.learn.data import sample
+    from smartcore.market.events import DEPTH
+    from smartcore.market.simulator import simulate
+
+    market = simulate(400, 5, "mixed")
+    other = market.events.copy()
+    other["side"] *= -1
+    other.view(DEPTH)["price"] = 200 - other.view(DEPTH)["price"]  # around 100: 1/p but for the second order
+    plain = sample(market.events, market.mid, simulated.COLUMNS, "1s", "1s")
+    seen = sample(other, 200 - market.mid, simulated.COLUMNS, "1s", "1s")
+    expected = simulated.mirror([plain])[0].rows
+    for j, name in enumerate(simulated.COLUMNS):
+        known = np.isfinite(expected[:, j])
+        np.testing.assert_array_equal(np.isfinite(seen.rows[:, j]), known)
+        scale = np.abs(expected[known, j]).max()
+        assert np.abs(seen.rows[known, j] - expected[known, j]).max() < 0.02 * scale + 1e-9, name
 
 
 @pytest.mark.slow

@@ -7,12 +7,10 @@ the metadata beside each kernel's code in ``csrc/features``.
 
 from __future__ import annotations
 
-import difflib
 import functools
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from smartcore import _core
 from smartcore.errors import UnknownFeature
@@ -21,8 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(frozen=True, slots=True)
-class Param:
+class Param(NamedTuple):
     """A kernel's parameter: its bounds (inclusive) and how it reads in a name ("n" 14, "l" l5, "s" 10s)."""
 
     name: str
@@ -45,8 +42,7 @@ class Param:
         return float(found[1]) * ({"ms": 1e-3, "s": 1, "m": 60, "h": 3600}[found[2]] if self.form == "s" else 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(NamedTuple):
     """One number a kernel gives: its formula in words, unit and range."""
 
     suffix: str
@@ -56,11 +52,10 @@ class Output:
     high: float
 
 
-@dataclass(frozen=True, slots=True)
-class Kernel:
+class Kernel(NamedTuple):
     """One formula. ``wakes``: the events it listens to; ``defaults``: the parameter sets of its default columns."""
 
-    index: int
+    number: int
     name: str
     doc: str
     family: str
@@ -74,15 +69,14 @@ class Kernel:
 
     def warmup(self, params: Sequence[float]) -> int:
         """How many of the events that wake it pass before its first value, on ordinary data."""
-        return _core.warmup(self.index, list(params))
+        return _core.warmup(self.number, list(params))
 
     def column(self, params: Sequence[float], output: int) -> Column:
         parts = [self.name, *(p.text(v) for p, v in zip(self.params, params, strict=True)), self.outputs[output].suffix]
         return Column("_".join(part for part in parts if part), self, tuple(float(v) for v in params), output)
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """A kernel with parameters and one of its outputs."""
 
     name: str
@@ -172,6 +166,8 @@ class Catalogue(Sequence[Kernel]):
 
     @staticmethod
     def _near(name: str, among: Any) -> str:
+        import difflib
+
         near = difflib.get_close_matches(name, list(among), n=3, cutoff=0.5)
         return f"; near: {', '.join(near)}" if near else "; smartcore.catalogue() lists them all"
 
@@ -219,7 +215,7 @@ def catalogue() -> Catalogue:
     return Catalogue(
         [
             Kernel(
-                index=i,
+                number=i,
                 name=d["name"],
                 doc=d["doc"],
                 family=d["family"],

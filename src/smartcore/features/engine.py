@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
 import numpy as np
-from numpy.typing import NDArray
 
 from smartcore import _core
 from smartcore.errors import CorruptSnapshot, InvalidData
 from smartcore.features.feature_set import FeatureSet
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Sample = str
 """Which moments become rows: "bar", "event", or an interval like "100ms", "1s", "5m"."""
@@ -42,8 +42,7 @@ def bar_rule(text: str | None) -> tuple[str, float]:
     raise ValueError(f"bars={text!r}: the amount must be above 0")
 
 
-@dataclass(frozen=True, slots=True)
-class Instrument:
+class Instrument(NamedTuple):
     """What is traded. ``tick`` and ``lot`` are the smallest steps of price and size (0: unknown), ``multiplier`` the
     value of one contract per unit of price, fees are fractions of turnover."""
 
@@ -84,7 +83,7 @@ class Engine(_core.Engine):
         if out_of_order not in ("raise", "drop"):
             raise ValueError(f"out_of_order={out_of_order!r}: 'raise' or 'drop'")
         rule, amount = bar_rule(bars)
-        columns = [(c.kernel.index, list(c.params), c.output) for c in features.specs]
+        columns = [(c.kernel.number, list(c.params), c.output) for c in features.specs]
         super().__init__(columns, rule, amount, out_of_order == "drop")
         self.features = features
         self.instrument = Instrument(instrument) if isinstance(instrument, str) else instrument or Instrument()
@@ -144,10 +143,12 @@ class Engine(_core.Engine):
 
     def snapshot(self) -> bytes:
         """Everything the engine knows, with version and checksum. ``Engine.restore`` goes on from it bit for bit."""
+        import json
+
         header = {
             "columns": self.columns,
             "fingerprint": self.features.fingerprint,
-            "instrument": asdict(self.instrument),
+            "instrument": self.instrument._asdict(),
             "bars": self.bars,
             "out_of_order": self.out_of_order,
             "version": _core.__version__,
@@ -157,6 +158,8 @@ class Engine(_core.Engine):
     @classmethod
     def restore(cls, blob: bytes) -> Engine:
         """The engine of a snapshot. Raises CorruptSnapshot for damaged bytes, another version or changed features."""
+        import json
+
         try:
             header = json.loads(cls._header(blob))
             engine = cls(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Iterable, Iterator
 
 from smartcore.errors import UnknownFeature
@@ -57,6 +56,8 @@ class FeatureSet:
     @functools.cached_property
     def fingerprint(self) -> str:
         """Hex digest of names, parameters and kernel versions, in order: equal only if every number means the same."""
+        import hashlib
+
         digest = hashlib.sha256()
         for c in self.specs:
             digest.update(f"{c.name}|{c.kernel.name}|{c.params}|{c.output}|{c.kernel.version}\n".encode())

@@ -57,14 +57,13 @@ def smoothed(
 
 
 def thresholds(returns: NDArray[np.float64], flat: float = 1 / 3) -> tuple[float, float]:
-    """The two returns between which a share ``flat`` of these lies, equal tails. Fit it on training data and
-    on nothing else.
+    """(-x, x) such that a share ``flat`` of these returns is no larger than x. Fit it on training data only.
 
-    Where many returns are exactly zero both may be zero: then "flat" is "unchanged", whatever share that is.
+    Symmetric, so that a training period that rose does not make "flat" mean "rising". Where many returns are
+    exactly zero x may be zero too: then "flat" is "unchanged", whatever share that is.
     """
-    known = returns[np.isfinite(returns)]
-    low, high = np.quantile(known, [(1 - flat) / 2, (1 + flat) / 2])
-    return float(low), float(high)
+    x = float(np.quantile(np.abs(returns[np.isfinite(returns)]), flat))
+    return -x, x
 
 
 def classify(returns: NDArray[np.float64], low: float, high: float) -> NDArray[np.int8]:

@@ -1,7 +1,7 @@
 """From events to what a model learns from: rows of a feature set on a clock, the price beside them, the label
 after them.
 
-Whatever is fitted (thresholds, mean, deviation) is fitted on training recordings. Sequences are views of the
+Whatever is fitted (thresholds, normal scores) is fitted on training recordings. Sequences are views of the
 rows; only the batch that is being trained on is copied.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,20 +72,25 @@ def purge(train: Series, start: int, horizon: int, embargo: int = 0) -> Series:
     return Series(train.ts[keep], train.rows[keep], train.mid[keep], train.label[keep])
 
 
-def moments(series: Sequence[Series], cut: float = 0.001) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Mean and deviation of each column, (k,) each, over known values, the outermost share ``cut`` of each
-    tail pulled in.
+def normal_scores(series: Sequence[Series], knots: int = 16, reach: float = 2.6) -> NDArray[np.float64]:
+    """What turns each column into a standard normal: (2, k, knots), values in increasing order and their scores.
 
-    A column that is never known or never moves gets 0 and 1.
+    The scores go from -``reach`` to ``reach``, the values are the quantiles of the known ones that belong to them. A
+    value that holds several quantiles gets the mean of their scores, and the last knot is repeated where there are
+    fewer; a column never known gets zeros.
     """
+    normal = np.linspace(-reach, reach, knots)
+    share = np.array([NormalDist().cdf(z) for z in normal])
     rows = np.concatenate([s.rows for s in series])
-    mean, std = np.zeros(rows.shape[1]), np.ones(rows.shape[1])
+    out = np.zeros((2, rows.shape[1], knots))
     for j, column in enumerate(rows.T):
-        known = column[np.isfinite(column)].astype(np.float64)
-        if len(known) > 1:
-            known = np.clip(known, *np.quantile(known, [cut, 1 - cut]))
-            mean[j], std[j] = known.mean(), known.std() or 1.0
-    return mean.astype(np.float32), std.astype(np.float32)
+        known = column[np.isfinite(column)]
+        if len(known):
+            value, which = np.unique(np.quantile(known.astype(np.float64), share), return_inverse=True)
+            score = np.bincount(which, normal) / np.bincount(which)
+            out[0, j] = np.pad(value, (0, knots - len(value)), mode="edge")
+            out[1, j] = np.pad(score, (0, knots - len(score)), mode="edge")
+    return out
 
 
 def digest(*arrays: NDArray[np.generic]) -> str:

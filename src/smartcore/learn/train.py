@@ -27,18 +27,18 @@ class Config:
     """How to train. The defaults suit 10^5 rows and a net of 10^4 weights."""
 
     rounds: int = 25
-    updates: int = 40
+    updates: int = 16
     """Updates of a round; after each round the net is validated."""
-    patience: int = 5
+    patience: int = 6
     """Rounds without a better validation loss before it stops."""
     batch: int = 64
     length: int = 160
     """Steps of a training sequence."""
     burn: int = 32
     """First steps of it that carry no loss: there the state is younger than the live one will be."""
-    rate: float = 3e-3
-    decay: float = 1e-3
-    drop: float = 0.02
+    rate: float = 2e-3
+    decay: float = 0.3
+    drop: float = 0.05
     """Share of input values made unknown in training, so that the net learns to do without."""
     threads: int = 1
 

@@ -140,14 +140,12 @@ def _ensemble(booster: lightgbm.Booster, width: int) -> dict[str, Any]:
         rounded, threshold = np.float32(out["nodes_values"][i]), origin["threshold"]
         if rounded != np.float32(threshold) or out["nodes_featureids"][i] != origin["split_feature"]:
             raise ValueError(f"tree {tree}, node {node}: the converter's split is not LightGBM's")
-        if float(rounded) > threshold:  # in float64; x <= t holds for a float32 x exactly if x <= the last float32 not above t
+        if float(rounded) > threshold:  # for a float32 x, x <= t exactly if x <= the last float32 not above t
             out["nodes_values"][i] = float(np.nextafter(rounded, np.float32(-np.inf)))
         walk(tree, out["nodes_truenodeids"][i], origin["left_child"])
         walk(tree, out["nodes_falsenodeids"][i], origin["right_child"])
 
-    with np.errstate(
-        over="ignore"
-    ):  # 1e300 is LightGBM's "all that is known": infinity, then the largest float32
+    with np.errstate(over="ignore"):  # 1e300, LightGBM's "whatever is known", becomes the largest float32
         for tree in booster.dump_model()["tree_info"]:
             walk(tree["tree_index"], 0, tree["tree_structure"])
     return out

@@ -9,11 +9,14 @@ same 64 bytes, so ``events[events["kind"] == Kind.TRADE].view(TRADE)["price"]`` 
 from __future__ import annotations
 
 from enum import IntEnum, IntFlag
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from smartcore._core import AUX, BAR, DEPTH, EVENT, QUOTE, SCORE, TRADE
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
     "AUX", "BAR", "DEPTH", "EVENT", "QUOTE", "SCORE", "TRADE", "Flag", "Kind",
