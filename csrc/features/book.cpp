@@ -101,7 +101,7 @@ struct OrderFlow {
                     (pa <= ask[i] ? qa : 0) + (pa >= ask[i] ? ask_size[i] : 0);
             }
             flow[i] = e;
-            size[i] = t.valid && t.message ? 0.5 * (qb + qa) : 0;
+            size[i] = t.valid ? 0.5 * (qb + qa) : 0;
             bid[i] = pb, ask[i] = pa, bid_size[i] = qb, ask_size[i] = qa;
         }
         valid = t.valid;
@@ -129,7 +129,7 @@ struct Ofi {
         }
         flow.sum += order->flow[k];
         size.sum += order->size[k];
-        messages.sum += t.message;
+        messages.sum += 1;
         out[0] = size.sum > 0 ? flow.sum * messages.sum / size.sum : 0;
     }
     void fade() noexcept { flow.fade(decay->factor), size.fade(decay->factor), messages.fade(decay->factor); }

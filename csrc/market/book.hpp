@@ -19,7 +19,6 @@ struct Top {
     std::uint32_t bids = 0, asks = 0;  // how many of the levels exist
     bool fresh = true;                 // nothing before this is comparable: first message, or a snapshot
     bool valid = false;                // both sides exist and the sequence is whole
-    bool message = false;              // a message or quote made it; false: a gap did
     std::uint8_t unused[6] = {};       // no padding: equal states are equal bytes
     double bid[kDepth], bid_size[kDepth], ask[kDepth], ask_size[kDepth];
 
@@ -63,7 +62,6 @@ public:
     const Top& gap(std::int64_t ts) noexcept {
         if (s_.deep) s_.stale = true, s_.top.valid = false;
         s_.top.ts = ts;
-        s_.top.message = false;
         return s_.top;
     }
 
@@ -105,7 +103,6 @@ private:
         t.fresh = s_.snapshot || !t.valid;
         t.ts = ts;
         t.valid = valid;
-        t.message = true;
         if (valid) s_.snapshot = false;
         s_.crossings += crossed();
         return t;
