@@ -1,0 +1,297 @@
+"""smartcore beside TA-Lib, wickra and hftbacktest in one run.
+
+    python bench/peers.py [--json FILE] [--quick] [--rounds 9] [--only live,matrix,kernels,growth,book]
+
+live      100 columns per bar from Python: one call per bar for us, one per indicator for the peers
+matrix    100 columns over 200,000 bars, against TA-Lib's batch functions
+kernels   the matrix kernel by kernel: where the time goes
+growth    cost against the number of columns and the length of history
+book      depth updates from arrays with a five-level imbalance, against hftbacktest where it is installed
+
+CPU time on one core, players in turn, minimum and median of the rounds. What is fair about it: bench/README.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import cases
+import measure
+import numpy as np
+from cases import CASES, COLUMNS
+from measure import Work, in_turn, ratio
+
+from smartcore import Engine, FeatureSet
+
+Result = dict[str, Any]
+OPENED = 1000
+"""Bars that everybody has seen before anything is timed."""
+
+
+def fresh(columns: Sequence[str] | FeatureSet, seen: Any = None) -> Engine:
+    engine = Engine(columns if isinstance(columns, FeatureSet) else list(columns))
+    if seen is not None:
+        engine.run(seen)
+    return engine
+
+
+def all_bar_columns() -> FeatureSet:
+    return FeatureSet.default().wakes("bar")
+
+
+# --- live: one bar at a time, from Python ---------------------------------------------------------
+
+
+def ours_live(columns: Sequence[str] | FeatureSet, bars: cases.Bars, read: str) -> Callable[[list[Any]], None]:
+    """read: "in place" leaves the values in ``row``, "copied" copies them to an array, "floats" to 100 Python floats."""
+    engine = fresh(columns, bars.events()[:OPENED])
+    on_bar, row, out = engine.on_bar, engine.row, np.empty(len(engine.row))
+
+    def in_place(bars: list[Any]) -> None:
+        for ts, open_, high, low, close, volume in bars:
+            on_bar(ts, open_, high, low, close, volume)
+
+    def copied(bars: list[Any]) -> None:
+        for ts, open_, high, low, close, volume in bars:
+            on_bar(ts, open_, high, low, close, volume)
+            out[:] = row
+
+    def floats(bars: list[Any]) -> None:
+        for ts, open_, high, low, close, volume in bars:
+            on_bar(ts, open_, high, low, close, volume)
+            row.tolist()
+
+    return {"in place": in_place, "copied": copied, "floats": floats}[read]
+
+
+def peer_live(peer: str, inputs: list[str], bars: cases.Bars, read: str) -> Callable[[list[Any]], None]:
+    """The fastest loop Python has: every call written out, with bound methods in local variables.
+
+    read: "floats" leaves the values as returned, "gathered" puts them into one NumPy row, as a model wants them.
+    """
+    calls = cases.calls(peer)
+    scope: dict[str, Any] = {f"u{i}": cases.handle(peer, call, bars, OPENED) for i, call in enumerate(calls)}
+    written = [f"u{i}({', '.join(call[1].split())})" for i, call in enumerate(calls)]
+    wide = [cases.width(peer, call) for call in calls]
+    scope["row"] = np.empty(sum(wide))
+    if read == "gathered":
+        values = ", ".join("*" * (n > 1) + text for text, n in zip(written, wide, strict=True))
+        body = f"        row[:] = ({values},)"
+    else:
+        body = "\n".join("        " + text for text in written)
+    locals_ = ", ".join(f"{name}={name}" for name in scope)
+    source = f"def run(bars, {locals_}):\n    for {', '.join(inputs)}, in bars:\n{body}\n"
+    exec(compile(source, f"<{peer}>", "exec"), scope)
+    return scope["run"]
+
+
+def live(n: int, rounds: int) -> Result:
+    """Everybody sees the same bars, one round after another, none twice."""
+    bars = cases.make_bars(OPENED + n * (rounds + 1))
+    given: dict[str, list[Any]] = {}
+    columns = (bars.ts, bars.open, bars.high, bars.low, bars.close, bars.volume)
+    given["smartcore"] = list(zip(*(x.tolist() for x in columns), strict=True))
+    runs: dict[str, tuple[str, Callable[[list[Any]], None]]] = {}
+    for read in ("in place", "copied", "floats"):
+        runs[f"smartcore, row {read}"] = "smartcore", ours_live(COLUMNS, bars, read)
+    every = all_bar_columns()
+    runs[f"smartcore, all {len(every)} default bar columns"] = "smartcore", ours_live(every, bars, "in place")
+    for peer in ("talib.stream", "wickra"):
+        inputs = list(dict.fromkeys(name for call in cases.calls(peer) for name in call[1].split()))
+        series = [[x[0] for x in cases.feed(name, bars)] for name in inputs]
+        given[peer] = list(zip(*series, strict=True))
+        for read in ("floats", "gathered"):
+            runs[f"{peer}, values {read}"] = peer, peer_live(peer, inputs, bars, read)
+
+    def player(who: str, run: Callable[[list[Any]], None]) -> Callable[[int], Work]:
+        def prepare(i: int) -> Work:
+            part = given[who][OPENED + n * i : OPENED + n * (i + 1)]
+            return lambda: run(part)
+
+        return prepare
+
+    times = in_turn({name: player(*run) for name, run in runs.items()}, n, rounds)
+    for name, t in times.items():
+        print(f"  {name:45} {t['min']:9.0f} ns/bar   median {t['median']:9.0f}")
+    ours = times["smartcore, row in place"]
+    ratios = {f"live/{peer}": ratio(ours, times[f"{peer}, values floats"]) for peer in ("talib.stream", "wickra")}
+    for peer in ("talib.stream", "wickra"):
+        ratios[f"live/{peer}/both as floats"] = ratio(times["smartcore, row floats"], times[f"{peer}, values floats"])
+        ratios[f"live/{peer}/both in an array"] = ratio(ours, times[f"{peer}, values gathered"])
+    show(ratios)
+    calls = {peer: len(cases.calls(peer)) for peer in ("talib.stream", "wickra")}
+    return {"unit": "ns per bar", "columns": len(COLUMNS), "calls": calls, "bars a round": n, "times": times, "ratios": ratios}
+
+
+# --- matrix: all bars at once ---------------------------------------------------------------------
+
+
+def talib_calls(columns: Sequence[str], bars: cases.Bars) -> list[tuple[Callable[[], Any], int]]:
+    """(the call with its arrays, how many columns it fills) of TA-Lib's batch functions for columns of ours."""
+    import talib
+
+    readers: dict[cases.Call, int] = {}
+    for case in CASES:
+        if case.column in columns:
+            readers[case.talib.call] = readers.get(case.talib.call, 0) + 1
+    made = []
+    for call, count in readers.items():
+        function, inputs, args = call
+        made.append((partial(getattr(talib, function), *bars.series(inputs), *args), min(count, cases.width("talib", call))))
+    return made
+
+
+def partial(function: Callable[..., Any], *args: Any) -> Callable[[], Any]:
+    return lambda: function(*args)
+
+
+def matrix(n: int, rounds: int) -> Result:
+    bars = cases.make_bars(n)
+    events = bars.events()
+    calls = talib_calls(COLUMNS, bars)
+
+    def ours(_: int) -> Work:
+        engine = fresh(COLUMNS)
+        return lambda: engine.run(events)
+
+    def ours_from_arrays(_: int) -> Work:
+        engine = fresh(COLUMNS)
+        return lambda: engine.run(bars.events())
+
+    def separate(_: int) -> Work:
+        return lambda: [call() for call, _ in calls]
+
+    def into(order: str) -> Callable[[int], Work]:
+        def work() -> Any:
+            table = np.empty((n, len(COLUMNS)), order=order)  # type: ignore[call-overload]
+            at = 0
+            for call, width in calls:
+                result = call()
+                for values in result[:width] if isinstance(result, tuple) else (result,):
+                    table[:, at] = values
+                    at += 1
+            return table
+
+        return lambda _: work
+
+    players = {
+        "smartcore, from events": ours,
+        "smartcore, from six arrays": ours_from_arrays,
+        "talib, separate arrays": separate,
+        "talib, into a matrix, column by column in memory": into("F"),
+        "talib, into a matrix, row by row in memory": into("C"),
+    }
+    times = in_turn(players, n * len(COLUMNS), rounds)
+    for name, t in times.items():
+        print(f"  {name:50} {t['min']:7.3f} ns/cell   median {t['median']:7.3f}")
+    ours_ = times["smartcore, from events"]
+    ratios = {
+        "matrix/talib": ratio(ours_, times["talib, separate arrays"]),
+        "matrix/talib/both from arrays": ratio(times["smartcore, from six arrays"], times["talib, separate arrays"]),
+        "matrix/talib/both row by row": ratio(ours_, times["talib, into a matrix, row by row in memory"]),
+    }
+    show(ratios)
+    return {"unit": "ns per cell", "bars": n, "columns": len(COLUMNS), "calls": len(calls), "times": times, "ratios": ratios}
+
+
+def kernels(n: int, rounds: int) -> Result:
+    """ns per column and bar. alone: an engine of that kernel's columns, less an engine of none. within: what leaving
+    them out of the 100 saves, that is with what they share already paid for."""
+    bars = cases.make_bars(n)
+    events = bars.events()
+    groups: dict[str, list[str]] = {}
+    for column in COLUMNS:
+        groups.setdefault(cases.kernel(column), []).append(column)
+
+    def run(columns: Sequence[str]) -> Callable[[int], Work]:
+        def prepare(_: int) -> Work:
+            engine = fresh(columns)
+            return lambda: engine.run(events)
+
+        return prepare
+
+    def talib(columns: Sequence[str]) -> Callable[[int], Work]:
+        calls = talib_calls(columns, bars)
+        return lambda _: lambda: [call() for call, _ in calls]
+
+    players: dict[str, Callable[[int], Work]] = {"none": run([]), "all": run(COLUMNS)}
+    for name, columns in groups.items():
+        players[f"{name} alone"] = run(columns)
+        players[f"{name} left out"] = run([c for c in COLUMNS if c not in columns])
+        players[f"{name} talib"] = talib(columns)
+    times = in_turn(players, n, rounds)
+    table = {}
+    print(f"  {'ns per column and bar':24} {'columns':>7} {'alone':>8} {'within':>8} {'talib':>8} {'alone/talib':>11}")
+    for name, columns in groups.items():
+        k = len(columns)
+        alone = (times[f"{name} alone"]["min"] - times["none"]["min"]) / k
+        within = (times["all"]["min"] - times[f"{name} left out"]["min"]) / k
+        theirs = times[f"{name} talib"]["min"] / k
+        table[name] = {"columns": k, "alone": round(alone, 2), "within": round(within, 2), "talib": round(theirs, 2)}
+        print(f"  {name:24} {k:7} {alone:8.2f} {within:8.2f} {theirs:8.2f} {alone / theirs:11.2f}")
+    print(f"  engine of no columns {times['none']['min']:.1f} ns/bar; all 100 {times['all']['min']:.0f} ns/bar")
+    return {"unit": "ns per column and bar", "bars": n, "none": times["none"], "all": times["all"], "kernels": table}
+
+
+# --- growth ---------------------------------------------------------------------------------------
+
+
+def growth(longest: int, rounds: int) -> Result:
+    """ns per bar against the number of columns, and of the next 10,000 bars against how many came before."""
+    n = 10_000
+    every = all_bar_columns()
+    bars = cases.make_bars(longest + n * (rounds + 1)).events()
+    counts = {str(k): COLUMNS[:: len(COLUMNS) // k][:k] for k in (1, 10, 50, 100)}
+
+    def on(engine: Engine, begin: int) -> Callable[[int], Work]:
+        def prepare(i: int) -> Work:
+            part = bars[begin + n * i : begin + n * (i + 1)]
+            return lambda: engine.run(part)
+
+        return prepare
+
+    players = {f"{k} columns": on(fresh(columns, bars[:OPENED]), OPENED) for k, columns in counts.items()}
+    players[f"all {len(every)} columns"] = on(fresh(every, bars[:OPENED]), OPENED)
+    history = [10**e for e in range(3, 9) if 10**e <= longest]
+    for seen in history:
+        engine = fresh(COLUMNS)
+        for at in range(0, seen, n):
+            engine.run(bars[at : min(at + n, seen)])
+        players[f"after {seen} bars"] = on(engine, seen)
+    times = in_turn(players, n, rounds)
+    for name, t in times.items():
+        print(f"  {name:20} {t['min']:8.1f} ns/bar")
+    ratios = {"growth/history": round(times[f"after {history[-1]} bars"]["min"] / times[f"after {history[0]} bars"]["min"], 5)}
+    show(ratios)
+    return {"unit": "ns per bar", "times": times, "ratios": ratios}
+
+
+def show(ratios: dict[str, float]) -> None:
+    for name, value in ratios.items():
+        print(f"  {name:45} {value:8.4f}   = 1 / {1 / value:.1f}")
+    print()
+
+
+def main() -> None:
+    parser = measure.options(__doc__)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--only", default="live,matrix,kernels,growth,book")
+    given = parser.parse_args()
+    measure.pin()
+    result: Result = {"machine": measure.header()}
+    rounds, quick = given.rounds, given.quick
+    parts: dict[str, Callable[[], Result]] = {
+        "live": lambda: live(500 if quick else 10_000, rounds),
+        "matrix": lambda: matrix(5_000 if quick else 200_000, rounds),
+        "kernels": lambda: kernels(2_000 if quick else 20_000, rounds),
+        "growth": lambda: growth(10**4 if quick else 10**6, rounds),
+    }
+    for name in given.only.split(","):
+        print(name)
+        result[name] = parts[name]()
+    measure.write(given.json, result)
+
+
+if __name__ == "__main__":
+    main()
