@@ -54,14 +54,14 @@ struct Kyle {
 };
 
 struct RollSpread {
-    struct Pair {  // a price change beside the one before
-        explicit Pair(Graph& g) : step(g.part<TradeStep>()) {}
+    struct Steps {  // a price change beside the one before
+        explicit Steps(Graph& g) : step(g.part<TradeStep>()) {}
         void update(const Trade&) noexcept {
             value = last;
             now = step->value;
             last = step->value;
         }
-        Comoments aggregate() const noexcept { return Comoments::of(value, now); }
+        Pair aggregate() const noexcept { return {value, now}; }
         Ref<TradeStep> step;
         double value = kNaN, now = kNaN, last = kNaN;
     };
@@ -69,11 +69,11 @@ struct RollSpread {
         .name = "roll_spread", .doc = "Roll's effective spread from the bounce of trade prices.", .params = {{"window", 3, 100'000}},
         .outputs = {{"", "2e4 sqrt(max(0, -cov(dp[t-1], dp[t]))) / price", "bps", 0}}, .defaults = {{100}, {500}}, .source = "Roll 1984"};
     static int warmup(Params p) { return static_cast<int>(p[0]) + 2; }
-    RollSpread(Graph& g, Params p) : window(g.part<Window<Pair, Comoments, Trade>>(p[0])) {}
+    RollSpread(Graph& g, Params p) : window(g.part<Window<Steps, Comoments, Trade>>(p[0])) {}
     void update(const Trade& t, Out out) noexcept {
         if (window->full()) out[0] = 2e4 * std::sqrt(std::fmax(0, -window->value().covariance())) / t.price;
     }
-    Ref<Window<Pair, Comoments, Trade>> window;
+    Ref<Window<Steps, Comoments, Trade>> window;
 };
 
 struct EffectiveSpread {

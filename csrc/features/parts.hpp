@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/aggregate.hpp"
+#include "base/anchored.hpp"
 #include "base/history.hpp"
 #include "base/sliding.hpp"
 #include "base/smooth.hpp"
@@ -103,21 +104,23 @@ Past<S, E>* past(Graph& g, double n) {
     return p;
 }
 
+template <class M>
+using SlidingOf = std::conditional_t<requires { typename M::Sums; }, Anchored<M>, Sliding<M>>;
+
 template <class S, class M, class E = Bar>
 struct Window {
     Window(Graph& g, double n) : source(g.part<S>()), window(g.arena(), count_of(n)) {}
     void update(const E&) noexcept {
-        if constexpr (requires { source->aggregate(); }) {
-            if (known(source->value)) window.push(source->aggregate());
-        } else {
-            if (known(source->value)) window.push(M::of(source->value));
-        }
+        if (!known(source->value)) return;
+        if constexpr (requires { source->aggregate(); }) window.push(source->aggregate());
+        else if constexpr (requires { M::of(source->value); }) window.push(M::of(source->value));
+        else window.push(source->value);
     }
     bool full() const noexcept { return window.full(); }
     const M& value() const noexcept { return window.value(); }
 
     Ref<S> source;
-    Sliding<M> window;
+    SlidingOf<M> window;
 };
 
 template <class S, class E = Bar>

@@ -15,7 +15,7 @@ struct ZScore {
     void update(const Bar& b, Out out) noexcept {
         if (!window->full()) return;
         const Moments2& m = window->value();
-        out[0] = m.m2 > 0 ? (b.close - m.mean) / std::sqrt(m.variance()) : 0;
+        out[0] = m.m2() > 0 ? (b.close - m.mean()) / std::sqrt(m.variance()) : 0;
     }
     Ref<Window<Close, Moments2>> window;
 };
@@ -73,14 +73,14 @@ struct Kurtosis {
 };
 
 struct Autocorrelation {
-    struct Pair {  // a return beside the one before
-        explicit Pair(Graph& g) : r(g.part<LogReturn>()) {}
+    struct Returns {  // a return beside the one before
+        explicit Returns(Graph& g) : r(g.part<LogReturn>()) {}
         void update(const Bar&) noexcept {
             value = last;
             now = r->value;
             last = r->value;
         }
-        Comoments aggregate() const noexcept { return Comoments::of(value, now); }
+        Pair aggregate() const noexcept { return {value, now}; }
         Ref<LogReturn> r;
         double value = kNaN, now = kNaN, last = kNaN;
     };
@@ -89,11 +89,11 @@ struct Autocorrelation {
         .outputs = {{"", "correlation of the last `window` pairs (r[t-1], r[t]); unknown when flat", "-1..1", -1, 1}},
         .defaults = {{50}, {200}}, .source = "Box, Jenkins, Reinsel 2008, 2.1"};
     static int warmup(Params p) { return static_cast<int>(p[0]) + 2; }
-    Autocorrelation(Graph& g, Params p) : window(g.part<Window<Pair, Comoments>>(p[0])) {}
+    Autocorrelation(Graph& g, Params p) : window(g.part<Window<Returns, Comoments>>(p[0])) {}
     void update(const Bar&, Out out) noexcept {
         if (window->full()) out[0] = window->value().correlation();
     }
-    Ref<Window<Pair, Comoments>> window;
+    Ref<Window<Returns, Comoments>> window;
 };
 
 constexpr Kind kinds[] = {kind<ZScore>, kind<Rank>, kind<Quantile>, kind<Skew>, kind<Kurtosis>, kind<Autocorrelation>};

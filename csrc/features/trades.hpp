@@ -23,7 +23,7 @@ struct TradeStep {
         size = t.size;
         last = t.price;
     }
-    Comoments aggregate() const noexcept { return Comoments::of(sign->value * size, value); }
+    Pair aggregate() const noexcept { return {sign->value * size, value}; }
     Ref<TradeSign> sign;
     double value = kNaN, last = kNaN, size = 0;
 };

@@ -27,7 +27,7 @@ struct SmaDistance {
     static int warmup(Params p) { return static_cast<int>(p[0]); }
     SmaDistance(Graph& g, Params p) : window(g.part<Window<Close, Moments2>>(p[0])) {}
     void update(const Bar& b, Out out) noexcept {
-        if (window->full()) out[0] = b.close / window->value().mean - 1;
+        if (window->full()) out[0] = b.close / window->value().mean() - 1;
     }
     Ref<Window<Close, Moments2>> window;
 };
@@ -167,7 +167,7 @@ struct RegressionSlope {
     static int warmup(Params p) { return static_cast<int>(p[0]); }
     RegressionSlope(Graph& g, Params p) : line(g.part<Window<Close, Line>>(p[0])) {}
     void update(const Bar&, Out out) noexcept {
-        if (line->full()) out[0] = line->value().slope() / line->value().mean;
+        if (line->full()) out[0] = line->value().slope() / line->value().mean();
     }
     Ref<Window<Close, Line>> line;
 };

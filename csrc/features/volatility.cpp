@@ -27,8 +27,8 @@ struct Bollinger {
         if (!window->full()) return;
         const Moments2& m = window->value();
         const double band = 2 * width * std::sqrt(m.variance());
-        out[0] = band > 0 ? (b.close - m.mean) / band + 0.5 : 0.5;
-        out[1] = band / m.mean;
+        out[0] = band > 0 ? (b.close - m.mean()) / band + 0.5 : 0.5;
+        out[1] = band / m.mean();
     }
     double width;
     Ref<Window<Close, Moments2>> window;
