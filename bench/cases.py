@@ -153,7 +153,9 @@ def case(column: str, talib: Peer, wickra: Peer, stream: Peer | None = None, tol
     CASES.append(Case(column, talib, wickra, stream or talib, tolerance))
 
 
-def both(column: str, inputs: str, talib: str, wickra: str, args: tuple[float, ...], relation: Any, **more: Any) -> None:
+def both(
+    column: str, inputs: str, talib: str, wickra: str, args: tuple[float, ...], relation: Any, **more: Any
+) -> None:
     """A row whose peers take the same arguments and give the same number."""
     case(column, Peer(talib, inputs, args, relation), Peer(wickra, inputs, args, relation), **more)
 
@@ -173,7 +175,11 @@ for n in (1, 2, 5, 10, 20, 60):
 distance: Any = lambda b, x: b.close / x - 1  # noqa: E731
 middle: Any = lambda b, *x: b.close / x[1] - 1  # noqa: E731
 for n in (20, 100):  # the middle band of the Bollinger bands below
-    case(f"sma_distance_{n}", Peer("BBANDS", "close", (n, 2, 2), middle), Peer("BollingerBands", "close", (n, 2), middle))
+    case(
+        f"sma_distance_{n}",
+        Peer("BBANDS", "close", (n, 2, 2), middle),
+        Peer("BollingerBands", "close", (n, 2), middle),
+    )
 for n in (10, 50, 200):  # mean and deviation from one handle; in batch two calls are cheaper than one BBANDS
     case(
         f"sma_distance_{n}",
@@ -203,11 +209,21 @@ for fast, slow, signal in ((12, 26, 9), (5, 35, 5), (24, 52, 18)):
     both(f"{name}_histogram", "close", "MACD", "MACD", args, macd_histogram(slow, signal), tolerance=1e-8)
 
 for n in (7, 14, 28):  # wickra's ADX also gives both directional indicators
-    case(f"adx_{n}", Peer("ADX", HLC, (n,), lambda b, x: x), Peer("ADX", CANDLE, (n,), lambda b, plus, minus, x: x))
+    case(
+        f"adx_{n}",
+        Peer("ADX", HLC, (n,), lambda b, x: x),
+        Peer("ADX", CANDLE, (n,), lambda b, plus, minus, x: x),
+    )
 for n in (7, 14, 28):
     case(
         f"di_{n}",
-        Peer("PLUS_DI", HLC, (n,), lambda b, x, n=n: x - free("MINUS_DI", b.high, b.low, b.close, n), "-DI is free"),
+        Peer(
+            "PLUS_DI",
+            HLC,
+            (n,),
+            lambda b, x, n=n: x - free("MINUS_DI", b.high, b.low, b.close, n),
+            "-DI is free",
+        ),
         Peer("ADX", CANDLE, (n,), lambda b, plus, minus, x: plus - minus),
     )
 for n in (14, 25, 50):
@@ -220,7 +236,9 @@ for n in (10, 20, 50):
     case(
         f"efficiency_ratio_{n}",
         Peer("ER", "close", (n,), lambda b, x: x),
-        Peer("KAMA", "close", (n, 2, 30), None, "no efficiency ratio; KAMA computes it inside and smooths once"),
+        Peer(
+            "KAMA", "close", (n, 2, 30), None, "no efficiency ratio; KAMA computes it inside and smooths once"
+        ),
     )
 for n in (20, 50, 100):
     slope: Any = lambda b, x, n=n: x / free("SMA", b.close, n)  # noqa: E731
@@ -246,7 +264,12 @@ for n in (14, 50):
                  "its k is unsmoothed, so its d is our k; our d would be one more mean"),
         )  # fmt: skip
 for n in (14, 20, 50):
-    case(f"cci_{n}", Peer("CCI", HLC, (n,), lambda b, x: x), Peer("CCI", CANDLE, (n,), lambda b, x: x), tolerance=1e-8)
+    case(
+        f"cci_{n}",
+        Peer("CCI", HLC, (n,), lambda b, x: x),
+        Peer("CCI", CANDLE, (n,), lambda b, x: x),
+        tolerance=1e-8,
+    )
 for n in (7, 14, 28):
     case(
         f"mfi_{n}",
@@ -334,7 +357,13 @@ for n in (10, 50, 200):
     standard: Any = lambda b, *x: (b.close - x[1]) / (x[0] - x[1])  # noqa: E731
     case(
         f"zscore_{n}",
-        Peer("STDDEV", "close", (n, 1.0), lambda b, x, n=n: (b.close - free("SMA", b.close, n)) / x, "the mean is free"),
+        Peer(
+            "STDDEV",
+            "close",
+            (n, 1.0),
+            lambda b, x, n=n: (b.close - free("SMA", b.close, n)) / x,
+            "the mean is free",
+        ),
         Peer("BollingerBands", "close", (n, 1), standard),
         stream=Peer("BBANDS", "close", (n, 1, 1), standard),
         tolerance=1e-8,
@@ -345,7 +374,11 @@ for n in (20, 50, 100):
         Peer("PERCENTRANK", "close", (n - 1,), rank(n), PERCENTRANK),
         Peer("RollingPercentileRank", "close", (n,), lambda b, x: x / 100),
     )
-for p in (10, 50, 90):  # of 101 values every tenth part falls on one, where nearest rank and interpolation agree
+for p in (
+    10,
+    50,
+    90,
+):  # of 101 values every tenth part falls on one, where nearest rank and interpolation agree
     case(
         f"quantile_101_{p}",
         Peer("PERCENTILE", "close", (101, float(p)), distance, "nearest rank; ours interpolates"),
@@ -359,9 +392,19 @@ for n in (50, 100):
     case(
         f"drawdown_{n}",
         Peer("MAX", "close", (n,), distance),
-        Peer("RollingQuantile", "close", (n, 1.0), distance, "no rolling maximum of a series; its quantile 1 is one"),
+        Peer(
+            "RollingQuantile",
+            "close",
+            (n, 1.0),
+            distance,
+            "no rolling maximum of a series; its quantile 1 is one",
+        ),
     )
-case("candle_body", Peer("BOP", "open high low close", (), lambda b, x: x), Peer("BalanceOfPower", CANDLE, (), lambda b, x: x))
+case(
+    "candle_body",
+    Peer("BOP", "open high low close", (), lambda b, x: x),
+    Peer("BalanceOfPower", CANDLE, (), lambda b, x: x),
+)
 
 COLUMNS = tuple(c.column for c in CASES)
 
@@ -424,4 +467,6 @@ def width(peer: str, call: Call) -> int:
 if __name__ == "__main__":
     for c in CASES:
         print(f"{c.column:30} {c.talib.call!s:50} {c.wickra.call!s:50} {c.talib.note}{c.wickra.note}")
-    print(len(CASES), "columns;", *(f"{p}: {len(calls(p))} calls;" for p in ("talib", "talib.stream", "wickra")))
+    print(
+        len(CASES), "columns;", *(f"{p}: {len(calls(p))} calls;" for p in ("talib", "talib.stream", "wickra"))
+    )

@@ -55,7 +55,9 @@ def cpu() -> str:
         text = Path("/proc/cpuinfo").read_text()
     except OSError:
         return platform.processor() or platform.machine()
-    found = {key: re.search(rf"^{key}\s*:\s*(.+)$", text, re.M) for key in ("model name", "cpu family", "model")}
+    found = {
+        key: re.search(rf"^{key}\s*:\s*(.+)$", text, re.M) for key in ("model name", "cpu family", "model")
+    }
     values = {key: match[1] for key, match in found.items() if match}
     name = values.pop("model name", platform.machine())
     return " ".join([name, *(f"{key.removeprefix('cpu ')} {value}" for key, value in values.items())])
@@ -65,8 +67,12 @@ def commit() -> str:
     """Short hash, with + where the sources differ from it; "unknown" outside a checkout."""
     try:
         git = ["git", "-C", str(ROOT)]
-        name = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True)
-        changed = subprocess.run([*git, "status", "--porcelain", "--", "src", "csrc", "setup.py"], capture_output=True, text=True)
+        name = subprocess.run(
+            [*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True
+        )
+        changed = subprocess.run(
+            [*git, "status", "--porcelain", "--", "src", "csrc", "setup.py"], capture_output=True, text=True
+        )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return name.stdout.strip() + ("+" if changed.stdout.strip() else "")
@@ -97,7 +103,9 @@ def no_gc() -> Iterator[None]:
 Work = Callable[[], Any]
 
 
-def in_turn(players: dict[str, Callable[[int], Work]], units: float, rounds: int = 9) -> dict[str, dict[str, Any]]:
+def in_turn(
+    players: dict[str, Callable[[int], Work]], units: float, rounds: int = 9
+) -> dict[str, dict[str, Any]]:
     """CPU nanoseconds per unit of every player: {"min", "median", "rounds"}.
 
     ``players[name](round)`` prepares a round, untimed, and returns the work to time. Round 0 is for warming up. The
@@ -143,7 +151,9 @@ def header() -> dict[str, Any]:
     """Prints the machine and returns it."""
     about = machine()
     versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
-    print(f"{about['machine']}: {about['cpu']}, {about['cores']} cores, load {about['load']}; {about['system']}")
+    print(
+        f"{about['machine']}: {about['cpu']}, {about['cores']} cores, load {about['load']}; {about['system']}"
+    )
     print(f"python {about['python']}; {about['build']}; {versions}; commit {about['commit']}\n")
     return about
 

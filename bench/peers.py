@@ -21,6 +21,7 @@ import measure
 import numpy as np
 from cases import CASES, COLUMNS
 from measure import Work, in_turn, ratio
+from numpy.typing import NDArray
 
 from smartcore import Engine, FeatureSet
 
@@ -43,7 +44,9 @@ def all_bar_columns() -> FeatureSet:
 # --- live: one bar at a time, from Python ---------------------------------------------------------
 
 
-def ours_live(columns: Sequence[str] | FeatureSet, bars: cases.Bars, read: str) -> Callable[[list[Any]], None]:
+def ours_live(
+    columns: Sequence[str] | FeatureSet, bars: cases.Bars, read: str
+) -> Callable[[list[Any]], None]:
     """read: "in place" leaves the values in ``row``, "copied" copies them to an array, "floats" to 100 Python floats."""
     engine = fresh(columns, bars.events()[:OPENED])
     on_bar, row, out = engine.on_bar, engine.row, np.empty(len(engine.row))
@@ -115,13 +118,24 @@ def live(n: int, rounds: int) -> Result:
     for name, t in times.items():
         print(f"  {name:45} {t['min']:9.0f} ns/bar   median {t['median']:9.0f}")
     ours = times["smartcore, row in place"]
-    ratios = {f"live/{peer}": ratio(ours, times[f"{peer}, values floats"]) for peer in ("talib.stream", "wickra")}
+    ratios = {
+        f"live/{peer}": ratio(ours, times[f"{peer}, values floats"]) for peer in ("talib.stream", "wickra")
+    }
     for peer in ("talib.stream", "wickra"):
-        ratios[f"live/{peer}/both as floats"] = ratio(times["smartcore, row floats"], times[f"{peer}, values floats"])
+        ratios[f"live/{peer}/both as floats"] = ratio(
+            times["smartcore, row floats"], times[f"{peer}, values floats"]
+        )
         ratios[f"live/{peer}/both in an array"] = ratio(ours, times[f"{peer}, values gathered"])
     show(ratios)
     calls = {peer: len(cases.calls(peer)) for peer in ("talib.stream", "wickra")}
-    return {"unit": "ns per bar", "columns": len(COLUMNS), "calls": calls, "bars a round": n, "times": times, "ratios": ratios}
+    return {
+        "unit": "ns per bar",
+        "columns": len(COLUMNS),
+        "calls": calls,
+        "bars a round": n,
+        "times": times,
+        "ratios": ratios,
+    }
 
 
 # --- matrix: all bars at once ---------------------------------------------------------------------
@@ -138,7 +152,12 @@ def talib_calls(columns: Sequence[str], bars: cases.Bars) -> list[tuple[Callable
     made = []
     for call, count in readers.items():
         function, inputs, args = call
-        made.append((partial(getattr(talib, function), *bars.series(inputs), *args), min(count, cases.width("talib", call))))
+        made.append(
+            (
+                partial(getattr(talib, function), *bars.series(inputs), *args),
+                min(count, cases.width("talib", call)),
+            )
+        )
     return made
 
 
@@ -185,14 +204,18 @@ def matrix(n: int, rounds: int) -> Result:
     times = in_turn(players, n * len(COLUMNS), rounds)
     for name, t in times.items():
         print(f"  {name:50} {t['min']:7.3f} ns/cell   median {t['median']:7.3f}")
-    ours_ = times["smartcore, from events"]
+    best = min((name for name in times if name.startswith("talib")), key=lambda name: times[name]["min"])
     ratios = {
-        "matrix/talib": ratio(ours_, times["talib, separate arrays"]),
-        "matrix/talib/both from arrays": ratio(times["smartcore, from six arrays"], times["talib, separate arrays"]),
-        "matrix/talib/both row by row": ratio(ours_, times["talib, into a matrix, row by row in memory"]),
+        "matrix/talib": ratio(times["smartcore, from events"], times[best]),
+        "matrix/talib/ours from six arrays": ratio(times["smartcore, from six arrays"], times[best]),
+        "matrix/talib/both row by row in memory": ratio(
+            times["smartcore, from events"], times["talib, into a matrix, row by row in memory"]
+        ),
     }
+    print(f"  the peer's best: {best}")
     show(ratios)
-    return {"unit": "ns per cell", "bars": n, "columns": len(COLUMNS), "calls": len(calls), "times": times, "ratios": ratios}
+    return {"unit": "ns per cell", "bars": n, "columns": len(COLUMNS), "calls": len(calls), "peer's best": best,
+            "times": times, "ratios": ratios}  # fmt: skip
 
 
 def kernels(n: int, rounds: int) -> Result:
@@ -222,16 +245,31 @@ def kernels(n: int, rounds: int) -> Result:
         players[f"{name} talib"] = talib(columns)
     times = in_turn(players, n, rounds)
     table = {}
-    print(f"  {'ns per column and bar':24} {'columns':>7} {'alone':>8} {'within':>8} {'talib':>8} {'alone/talib':>11}")
+    print(
+        f"  {'ns per column and bar':24} {'columns':>7} {'alone':>8} {'within':>8} {'talib':>8} {'alone/talib':>11}"
+    )
     for name, columns in groups.items():
         k = len(columns)
         alone = (times[f"{name} alone"]["min"] - times["none"]["min"]) / k
         within = (times["all"]["min"] - times[f"{name} left out"]["min"]) / k
         theirs = times[f"{name} talib"]["min"] / k
-        table[name] = {"columns": k, "alone": round(alone, 2), "within": round(within, 2), "talib": round(theirs, 2)}
+        table[name] = {
+            "columns": k,
+            "alone": round(alone, 2),
+            "within": round(within, 2),
+            "talib": round(theirs, 2),
+        }
         print(f"  {name:24} {k:7} {alone:8.2f} {within:8.2f} {theirs:8.2f} {alone / theirs:11.2f}")
-    print(f"  engine of no columns {times['none']['min']:.1f} ns/bar; all 100 {times['all']['min']:.0f} ns/bar")
-    return {"unit": "ns per column and bar", "bars": n, "none": times["none"], "all": times["all"], "kernels": table}
+    print(
+        f"  engine of no columns {times['none']['min']:.1f} ns/bar; all 100 {times['all']['min']:.0f} ns/bar"
+    )
+    return {
+        "unit": "ns per column and bar",
+        "bars": n,
+        "none": times["none"],
+        "all": times["all"],
+        "kernels": table,
+    }
 
 
 # --- growth ---------------------------------------------------------------------------------------
@@ -262,9 +300,129 @@ def growth(longest: int, rounds: int) -> Result:
     times = in_turn(players, n, rounds)
     for name, t in times.items():
         print(f"  {name:20} {t['min']:8.1f} ns/bar")
-    ratios = {"growth/history": round(times[f"after {history[-1]} bars"]["min"] / times[f"after {history[0]} bars"]["min"], 5)}
+    ratios = {
+        "growth/history": round(
+            times[f"after {history[-1]} bars"]["min"] / times[f"after {history[0]} bars"]["min"], 5
+        )
+    }
     show(ratios)
     return {"unit": "ns per bar", "times": times, "ratios": ratios}
+
+
+# --- book: depth updates from arrays --------------------------------------------------------------
+
+
+def depth_updates(seconds: float) -> NDArray[np.void]:
+    """Depth events of the simulator, each a message of its own, at times that are all different."""
+    from smartcore import Kind, simulate
+
+    events = simulate(seconds=seconds, seed=3).events
+    return one_by_one(events[events["kind"] == Kind.DEPTH])
+
+
+def one_by_one(depth: NDArray[np.void]) -> NDArray[np.void]:
+    from smartcore import Flag
+
+    depth = depth.copy()
+    depth["flags"] |= np.uint8(Flag.LAST)
+    depth["ts"] += np.arange(len(depth))
+    return depth
+
+
+def hftbacktest_replay(updates: NDArray[np.void], tick: float, local_only: bool) -> Callable[[int], Work]:
+    """Its documented way: wait for the next feed, read the book, in one compiled function; the imbalance is kept.
+
+    local_only: the events are marked for the local book alone. Otherwise, as in any real backtest with it, it also
+    keeps the exchange's book, which nobody asked for here. Both are reported.
+    """
+    from hftbacktest import BacktestAsset, ROIVectorMarketDepthBacktest
+    from hftbacktest.types import BUY_EVENT, DEPTH_EVENT, EXCH_EVENT, LOCAL_EVENT, SELL_EVENT, event_dtype
+    from numba import njit
+
+    marks = DEPTH_EVENT | LOCAL_EVENT | (0 if local_only else EXCH_EVENT)
+    feed = np.zeros(len(updates), event_dtype)
+    feed["ev"] = np.where(updates["side"] > 0, np.uint64(marks | BUY_EVENT), np.uint64(marks | SELL_EVENT))
+    feed["exch_ts"] = feed["local_ts"] = updates["ts"]
+    feed["px"], feed["qty"] = updates["v0"], updates["v1"]
+    low, high = float(updates["v0"].min()) - tick, float(updates["v0"].max()) + tick
+    out = np.empty(len(updates))
+
+    @njit  # type: ignore[untyped-decorator]
+    def imbalances(backtest: Any, out: Any) -> Any:
+        n = 0
+        depth = backtest.depth(0)
+        bids, asks, first = depth.bid_depth, depth.ask_depth, depth.roi_lb_tick
+        while backtest.wait_next_feed(False, 10**18) == 2:
+            bid, level, at = 0.0, 0, depth.best_bid_tick - first
+            while level < 5 and at >= 0:
+                if bids[at] > 0:
+                    bid += bids[at]
+                    level += 1
+                at -= 1
+            ask, level, at = 0.0, 0, depth.best_ask_tick - first
+            while level < 5 and at < asks.shape[0]:
+                if asks[at] > 0:
+                    ask += asks[at]
+                    level += 1
+                at += 1
+            out[n] = (bid - ask) / (bid + ask)
+            n += 1
+        return n
+
+    def prepare(_: int) -> Work:
+        asset = (
+            BacktestAsset().data(feed).linear_asset(1.0).constant_order_latency(0, 0).risk_adverse_queue_model()
+            .no_partial_fill_exchange().trading_value_fee_model(0, 0).tick_size(tick).lot_size(1e-8).roi_lb(low).roi_ub(high)
+        )  # fmt: skip
+        backtest = ROIVectorMarketDepthBacktest([asset])
+
+        def work() -> Any:
+            imbalances(backtest, out)
+            return out
+
+        return work
+
+    return prepare
+
+
+def book(seconds: float, rounds: int) -> Result:
+    updates = depth_updates(seconds)
+    column = ["queue_imbalance_l5"]
+    every = FeatureSet.default().group("microstructure")
+
+    def ours(columns: Any, sample: str) -> Callable[[int], Work]:
+        def prepare(_: int) -> Work:
+            engine = fresh(columns)
+            return lambda: engine.run(updates, sample=sample)
+
+        return prepare
+
+    players = {
+        "smartcore, imbalance kept": ours(column, "event"),
+        "smartcore, imbalance current": ours(column, "bar"),
+        "smartcore, book alone": ours([], "bar"),
+        f"smartcore, all {len(every)} microstructure columns": ours(every, "bar"),
+    }
+    result: Result = {"unit": "ns per update", "updates": len(updates), "skipped": {}}
+    try:
+        for name, local_only in (("hftbacktest, one book", True), ("hftbacktest, as in a backtest", False)):
+            players[name] = hftbacktest_replay(updates, 0.01, local_only)
+        theirs = players["hftbacktest, one book"](0)()[1000:-1]
+        here = fresh(column).run(updates, sample="event")[1000:-1, 0]
+        np.testing.assert_allclose(here, theirs, atol=1e-12)
+    except ImportError as error:
+        result["skipped"]["hftbacktest"] = (
+            f"{error}; it pins numpy<2.3 and is measured where that is installed"
+        )
+        print(f"  hftbacktest skipped: {result['skipped']['hftbacktest']}")
+    times = in_turn(players, len(updates), rounds)
+    for name, t in times.items():
+        print(f"  {name:45} {t['min']:8.1f} ns/update   median {t['median']:8.1f}")
+    ratios = {}
+    for name in [name for name in times if name.startswith("hftbacktest")]:
+        ratios["book/" + name.replace(", ", "/")] = ratio(times["smartcore, imbalance kept"], times[name])
+    show(ratios)
+    return {**result, "times": times, "ratios": ratios}
 
 
 def show(ratios: dict[str, float]) -> None:
@@ -286,6 +444,7 @@ def main() -> None:
         "matrix": lambda: matrix(5_000 if quick else 200_000, rounds),
         "kernels": lambda: kernels(2_000 if quick else 20_000, rounds),
         "growth": lambda: growth(10**4 if quick else 10**6, rounds),
+        "book": lambda: book(20 if quick else 1500, rounds),
     }
     for name in given.only.split(","):
         print(name)

@@ -53,4 +53,6 @@ def test_peers_give_the_same_number(case: cases.Case, peer: str):
     theirs = spec.relation(bars(), *got)[CONVERGED:]
     here = ours()[CONVERGED:, cases.COLUMNS.index(case.column)]
     scale = np.abs(here).max()
-    np.testing.assert_allclose(here, theirs, rtol=0, atol=case.tolerance * max(scale, 1e-300), err_msg=spec.note)
+    np.testing.assert_allclose(
+        here, theirs, rtol=0, atol=case.tolerance * max(scale, 1e-300), err_msg=spec.note
+    )
