@@ -1,0 +1,519 @@
+"""The append-only record of decisions: what was decided, on which numbers, by which policy and models, and why.
+
+SQLite in WAL mode, written by a thread of its own from a bounded queue. The hot path appends to the queue and never waits:
+where it is full the decision is dropped from the journal, counted, and the count is written down as soon as there is room.
+
+What a kill of the process can lose: the decisions of the last ``commit_s`` seconds plus the time one batch takes, some 0.2 s
+together, as long as the queue keeps up (``pending`` says so). Committed ones survive ``kill -9`` of the process; a power cut
+may take the last commits besides, unless ``durable``.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import logging
+import os
+import sqlite3
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from math import isfinite
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smartcore.decide import Context, Decision, Reason, Scores
+from smartcore.errors import InvalidData
+
+LAYOUT = 1
+"""Version of the tables. A journal of a later one is refused, not guessed at."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS runs (
+    run INTEGER PRIMARY KEY, started INTEGER NOT NULL, symbol TEXT NOT NULL, policy_id TEXT NOT NULL, policy TEXT NOT NULL,
+    models TEXT NOT NULL, columns TEXT NOT NULL, fingerprint TEXT NOT NULL, version TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS decisions (
+    n INTEGER PRIMARY KEY, run INTEGER NOT NULL REFERENCES runs, id TEXT NOT NULL, symbol TEXT NOT NULL, ts INTEGER NOT NULL,
+    signal TEXT NOT NULL, confidence REAL NOT NULL, quality TEXT NOT NULL, stopped_by TEXT, price REAL, latency_ns INTEGER,
+    row BLOB NOT NULL, scores TEXT NOT NULL, context TEXT NOT NULL, scorecard TEXT NOT NULL, decision TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS decisions_id ON decisions (id);
+CREATE TABLE IF NOT EXISTS drops (n INTEGER PRIMARY KEY, ts INTEGER NOT NULL, count INTEGER NOT NULL);
+"""
+_TABLES = ("runs", "decisions", "drops")
+_INSERT = f"INSERT INTO decisions VALUES (NULL{', ?' * 15})"
+_BATCH = 256
+_PAUSE_S = 2e-4
+
+_log = logging.getLogger("smartcore.journal")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What stays the same from one decision of an orchestrator to the next: who decided."""
+
+    symbol: str
+    policy_id: str
+    policy: Mapping[str, Any]
+    models: tuple[Mapping[str, Any], ...]
+    columns: tuple[str, ...]
+    fingerprint: str
+    version: str
+    started: int = field(default_factory=time.time_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One decision with all it was made from. ``str()`` explains it."""
+
+    decision: Decision
+    row: NDArray[np.float64]
+    """Values of ``run.columns`` at the decision, NaN unknown."""
+    scores: Mapping[str, tuple[float, ...]]
+    """What each model said, by source: probabilities (down, flat, up)."""
+    context: Mapping[str, Any]
+    scorecard: Mapping[str, Any]
+    """The record of each source at that time."""
+    run: Run
+
+    @property
+    def gates(self) -> tuple[Reason, ...]:
+        """Every gate with its value, limit and the margin by which it passed or failed."""
+        return self.decision.reasons
+
+    @property
+    def values(self) -> dict[str, float]:
+        """The row by column."""
+        return dict(zip(self.run.columns, self.row.tolist(), strict=True))
+
+    @property
+    def text(self) -> str:
+        """The decision explained, then who made it."""
+        d = self.decision
+        stamp = np.datetime64(d.ts, "ns")
+        lines = [d.explain(), f"  at {stamp} UTC, data {d.age_ns / 1e6:.3g} ms old{_latency(d)}"]
+        for source, triple in self.scores.items():
+            down, flat, up = triple
+            name = next((m["name"] for m in self.run.models if m["source"] == source), source)
+            lines.append(f"  {source} ({name}) said down {down:.3f}, flat {flat:.3f}, up {up:.3f}")
+        unknown = int(np.isnan(self.row).sum())
+        if unknown:
+            lines.append(f"  {unknown} of {len(self.row)} columns not known yet")
+        lines.append(f"  policy {self.run.policy_id}, features {self.run.fingerprint[:12]}, smartcore {self.run.version}")
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        known = {name: value if value == value else None for name, value in self.values.items()}
+        run = self.run
+        return {
+            "decision": self.decision.to_dict(),
+            "text": self.text,
+            "row": known,
+            "scores": {source: list(triple) for source, triple in self.scores.items()},
+            "context": dict(self.context),
+            "scorecard": dict(self.scorecard),
+            "policy_id": run.policy_id,
+            "policy": dict(run.policy),
+            "models": [dict(model) for model in run.models],
+            "fingerprint": run.fingerprint,
+            "version": run.version,
+        }
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def _latency(d: Decision) -> str:
+    return "" if d.latency_ns is None else f", about {d.latency_ns / 1e3:.0f} us from event to decision"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A decision as the hot path hands it over: references and one copy of the row, nothing encoded yet."""
+
+    run: Run
+    decision: Decision
+    row: bytes
+    scores: Mapping[str, NDArray[np.float64]]
+    context: Context
+    scorecard: Scores | None
+
+    def entry(self) -> Entry:
+        scores = {source: tuple(triple.tolist()) for source, triple in self.scores.items()}
+        row = np.frombuffer(self.row, np.float64)
+        return Entry(self.decision, row, scores, _context(self.context), _scorecard(self.scorecard), self.run)
+
+
+class Finds(Protocol):
+    """Something that remembers decisions by their id."""
+
+    def find(self, decision_id: str) -> Entry | None: ...
+
+
+class Recent:
+    """The last decisions, in memory, for :func:`why` without a journal."""
+
+    def __init__(self, limit: int) -> None:
+        self._records: deque[Record] = deque(maxlen=limit)
+        self.add = self._records.append
+        remember(self)
+
+    def find(self, decision_id: str) -> Entry | None:
+        """The decision of this id, or None."""
+        for record in reversed(tuple(self._records)):
+            if record.decision.id == decision_id:
+                return record.entry()
+        return None
+
+
+class Journal:
+    """``Journal("bot.journal")``: opened, made where it is absent. Iterating gives every Entry in order, ``len`` their number.
+
+    path: the SQLite file; beside it live ``-wal`` and ``-shm``.
+    limit: decisions the queue holds; beyond, they are dropped and counted (``drops``).
+    commit_s: longest time a decision waits for its commit.
+    durable: every commit is forced to the disk, so that a power cut loses nothing more either.
+    readonly: only look; the file must exist.
+
+    Raises FileNotFoundError, and InvalidData for a file that is no journal of this version. Methods may be called from any
+    thread.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], *, limit: int = 10_000, commit_s: float = 0.1, durable: bool = False,
+        readonly: bool = False,
+    ) -> None:  # fmt: skip
+        if limit < 1:
+            raise ValueError(f"limit: {limit!r} is below 1")
+        if not commit_s > 0:
+            raise ValueError(f"commit_s: {commit_s!r} is not positive")
+        self.path = Path(path)
+        self.limit = limit
+        self.commit_s = commit_s
+        self.durable = durable
+        self.readonly = readonly
+        self.drops = 0
+        self.error: str | None = None
+        """Why the last commit failed; None again once one succeeds. What waits is kept and tried again."""
+        self._queue: deque[Record | threading.Event] = deque()
+        self._wake = threading.Event()
+        self._lock = threading.Lock()
+        self._runs: dict[int, tuple[Run, int]] = {}
+        self._hurried = 0
+        self._told = 0
+        self._closed = readonly
+        if readonly and not self.path.is_file():
+            raise FileNotFoundError(f"no journal at {self.path}")
+        if not readonly:
+            with self._reading() as connection:
+                connection.execute("PRAGMA journal_mode=WAL")
+                connection.executescript(_SCHEMA + "".join(map(_append_only, _TABLES)))
+                connection.execute(f"PRAGMA user_version={LAYOUT}")
+            self._thread = threading.Thread(target=self._work, name=f"journal {self.path.name}", daemon=True)
+            self._thread.start()
+            atexit.register(self.close)
+        self._reading().close()
+        remember(self)
+
+    # ---- writing ----
+
+    def put(self, record: Record) -> bool:
+        """Hand one decision over; never waits. False: the queue was full (or the journal closed) and it was dropped."""
+        if len(self._queue) >= self.limit or self._closed:
+            with self._lock:
+                self.drops += 1
+            return False
+        self._queue.append(record)
+        return True
+
+    @property
+    def pending(self) -> int:
+        """Decisions handed over that the writer has not taken yet."""
+        return len(self._queue)
+
+    @property
+    def full(self) -> bool:
+        """Whether the next decision would be dropped."""
+        return len(self._queue) >= self.limit
+
+    def flush(self, timeout: float = 10.0) -> bool:
+        """Wait until all handed over before is committed; False if that took longer than ``timeout`` seconds."""
+        if self._closed:
+            return not self._queue
+        done = threading.Event()
+        with self._lock:
+            self._hurried += 1
+        try:
+            self._queue.append(done)
+            self._wake.set()
+            return done.wait(timeout)
+        finally:
+            with self._lock:
+                self._hurried -= 1
+
+    def close(self) -> None:
+        """Commit what waits and stop the writer. Closing twice does nothing."""
+        if self._closed:
+            return
+        self.flush()
+        self._closed = True
+        self._wake.set()
+        self._thread.join(10.0)
+        atexit.unregister(self.close)
+        _places[:] = [ref for ref in _places if ref() not in (None, self)]
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _work(self) -> None:
+        connection: sqlite3.Connection | None = None
+        rows: list[tuple[Any, ...]] = []
+        waiting: list[threading.Event] = []
+        while True:
+            self._wake.wait(self.commit_s)
+            self._wake.clear()
+            try:
+                if connection is None:
+                    connection = sqlite3.connect(self.path, timeout=5.0, isolation_level=None)
+                    connection.execute(f"PRAGMA synchronous={'FULL' if self.durable else 'NORMAL'}")
+                while self._queue or rows or waiting:
+                    self._take(connection, rows, waiting)
+                    self._commit(connection, rows)
+                    rows.clear()
+                    for event in waiting:
+                        event.set()
+                    waiting.clear()
+                if self.drops > self._told:
+                    self._commit(connection, rows)
+                self.error = None
+            except Exception as error:  # a full disk, a locked file: what waits is tried again
+                if self.error is None:
+                    _log.error("journal %s: %s", self.path, error)
+                self.error = f"{type(error).__name__}: {error}"
+                if connection is not None and connection.in_transaction:
+                    connection.rollback()
+                if not self._closed:
+                    time.sleep(min(1.0, self.commit_s))
+            if self._closed:
+                break
+        if connection is not None:
+            connection.close()
+
+    def _take(
+        self, connection: sqlite3.Connection, rows: list[tuple[Any, ...]], waiting: list[threading.Event]
+    ) -> None:
+        """Encode up to a batch. Encoding needs the interpreter, so between two decisions the hot thread gets it back: a
+        thread that held it for a batch would delay a tick by milliseconds."""
+        queue = self._queue
+        while queue and len(rows) < _BATCH:
+            record = queue[0]
+            if isinstance(record, threading.Event):
+                waiting.append(record)
+                queue.popleft()
+                break
+            try:
+                rows.append(_encode(record, self._run(connection, record.run)))
+            except (TypeError, ValueError, AttributeError) as error:  # one odd record must not hold up the others
+                _log.error("journal %s: %s not recorded: %s", self.path, record.decision.id, error)
+                with self._lock:
+                    self.drops += 1
+            queue.popleft()
+            if not self._hurried and len(queue) < self.limit // 2:
+                time.sleep(_PAUSE_S)
+
+    def _run(self, connection: sqlite3.Connection, run: Run) -> int:
+        known = self._runs.get(id(run))
+        if known is None:
+            values = (
+                run.started, run.symbol, run.policy_id, _json(run.policy), _json(run.models), _json(run.columns),
+                run.fingerprint, run.version,
+            )  # fmt: skip
+            number = connection.execute(f"INSERT INTO runs VALUES (NULL{', ?' * 8})", values).lastrowid
+            known = self._runs[id(run)] = run, int(number or 0)  # keeps the run alive, so that its id() stays its own
+        return known[1]
+
+    def _commit(self, connection: sqlite3.Connection, rows: list[tuple[Any, ...]]) -> None:
+        drops = self.drops
+        connection.execute("BEGIN")
+        connection.executemany(_INSERT, rows)
+        if drops > self._told:
+            connection.execute("INSERT INTO drops VALUES (NULL, ?, ?)", (time.time_ns(), drops - self._told))
+            _log.warning("journal %s: queue full, %d decisions not recorded", self.path, drops - self._told)
+        connection.execute("COMMIT")
+        self._told = drops
+
+    # ---- reading ----
+
+    def _reading(self) -> sqlite3.Connection:
+        """A connection of the caller's own, checked to be a journal."""
+        try:
+            if self.readonly:
+                connection = sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True, timeout=5.0)
+            else:
+                connection = sqlite3.connect(self.path, timeout=5.0)
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        except sqlite3.Error as error:
+            raise InvalidData(f"{self.path}: cannot be read as a journal: {error}") from error
+        if version > LAYOUT:
+            connection.close()
+            raise InvalidData(f"{self.path}: a journal of layout {version}, newer than {LAYOUT}, the newest known here")
+        if (tables or self.readonly) and not tables.issuperset(_TABLES):
+            connection.close()
+            raise InvalidData(f"{self.path}: an SQLite file, but no journal")
+        return connection
+
+    def _entries(self, where: str, values: tuple[Any, ...]) -> Iterator[Entry]:
+        if not self._closed:
+            self.flush()
+        runs: dict[int, Run] = {}
+        connection = self._reading()
+        try:
+            for number, *rest in connection.execute(
+                f"SELECT run, row, scores, context, scorecard, decision FROM decisions {where}", values
+            ):
+                if number not in runs:
+                    runs[number] = _read_run(connection.execute("SELECT * FROM runs WHERE run = ?", (number,)).fetchone())
+                row, scores, context, scorecard, decision = rest
+                yield Entry(
+                    Decision.from_dict(json.loads(decision)), np.frombuffer(row, "<f8"),
+                    {source: tuple(triple) for source, triple in json.loads(scores).items()},
+                    json.loads(context), json.loads(scorecard), runs[number],
+                )  # fmt: skip
+        except (sqlite3.Error, KeyError, ValueError, TypeError) as error:
+            raise InvalidData(f"{self.path}: damaged: {error}") from error
+        finally:
+            connection.close()
+
+    def __iter__(self) -> Iterator[Entry]:
+        return self._entries("ORDER BY n", ())
+
+    def __len__(self) -> int:
+        return self._number("SELECT count(*) FROM decisions")
+
+    @property
+    def dropped(self) -> int:
+        """Decisions that this file says it did not take, over its whole life."""
+        return self._number("SELECT coalesce(sum(count), 0) FROM drops")
+
+    def _number(self, query: str) -> int:
+        if not self._closed:
+            self.flush()
+        connection = self._reading()
+        try:
+            return int(connection.execute(query).fetchone()[0])
+        finally:
+            connection.close()
+
+    def find(self, decision_id: str) -> Entry | None:
+        """The decision of this id, the newest where a replay made it again; None if it is not here."""
+        return next(self._entries("WHERE id = ? ORDER BY n DESC LIMIT 1", (decision_id,)), None)
+
+    def last(self, count: int = 1) -> list[Entry]:
+        """The newest ``count`` decisions, oldest of them first."""
+        return list(self._entries("ORDER BY n DESC LIMIT ?", (count,)))[::-1]
+
+    def __repr__(self) -> str:
+        return f"<Journal {self.path}: {self.pending} pending, {self.drops} dropped>"
+
+
+_places: list[weakref.ref[Finds]] = []
+
+
+def remember(place: Finds) -> None:
+    """Let :func:`why` look here too, for as long as it lives."""
+    _places[:] = [ref for ref in _places if ref() is not None]
+    _places.append(weakref.ref(place))
+
+
+def why(decision_id: str, journal: Journal | str | os.PathLike[str] | None = None) -> Entry:
+    """Why a decision is what it is: every gate with its margin, the row, the scores, policy and models.
+
+    journal: a Journal or its file. Left out, the journals open in this process and the last decisions of its orchestrators
+    are asked, the newest first, then the file named by the environment variable SMARTCORE_JOURNAL.
+
+    ``print(why(id))`` tells it in lines. Raises LookupError for an id nobody has, FileNotFoundError, InvalidData.
+    """
+    places: list[Finds] = []
+    if journal is None:
+        places += [place for ref in reversed(_places) if (place := ref()) is not None]
+        if not places and os.environ.get("SMARTCORE_JOURNAL"):
+            places.append(Journal(os.environ["SMARTCORE_JOURNAL"], readonly=True))
+    else:
+        places.append(journal if isinstance(journal, Journal) else Journal(journal, readonly=True))
+    for place in places:
+        entry = place.find(decision_id)
+        if entry is not None:
+            return entry
+    asked = str(journal.path if isinstance(journal, Journal) else journal) if journal is not None else "any open journal"
+    raise LookupError(f"no decision {decision_id!r} in {asked}")
+
+
+# ---- text in and out ----
+
+
+def _append_only(table: str) -> str:
+    return "".join(
+        f"CREATE TRIGGER IF NOT EXISTS {table}_{verb} BEFORE {verb} ON {table} "
+        f"BEGIN SELECT RAISE(ABORT, 'a journal is append-only'); END;"
+        for verb in ("update", "delete")
+    )
+
+
+def _plain(value: Any) -> Any:
+    """JSON's own types; without the sentences of reasons, which are made again when asked for."""
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    if isinstance(value, StrEnum):
+        return value.value
+    if value is None or isinstance(value, (int, str)):
+        return value
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, (tuple, list, frozenset)):
+        return [_plain(item) for item in value]
+    return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+
+
+def _json(value: Any) -> str:
+    return json.dumps(_plain(value), separators=(",", ":"))
+
+
+_CONTEXT = tuple(f.name for f in fields(Context) if f.name not in ("inputs", "regime"))
+
+
+def _context(context: Context) -> dict[str, Any]:
+    """All of it but ``inputs``, which follow from the run's columns, and ``regime``, that of the decision before."""
+    return {name: _plain(getattr(context, name)) for name in _CONTEXT}
+
+
+def _scorecard(scores: Scores | None) -> dict[str, Any]:
+    return {} if scores is None else {source: _plain(score) for source, score in scores.by_source}
+
+
+def _encode(record: Record, run: int) -> tuple[Any, ...]:
+    d = record.decision
+    failed = next((reason.gate for reason in d.reasons if not reason.passed), None)
+    scores = {source: _plain(triple.tolist()) for source, triple in record.scores.items()}
+    return (
+        run, d.id, d.symbol, d.ts, d.signal.value, d.confidence, d.quality.value, failed, d.price, d.latency_ns, record.row,
+        json.dumps(scores), json.dumps(_context(record.context)), json.dumps(_scorecard(record.scorecard)), _json(d),
+    )  # fmt: skip
+
+
+def _read_run(values: tuple[Any, ...]) -> Run:
+    _, started, symbol, policy_id, policy, models, columns, fingerprint, version = values
+    return Run(
+        symbol, policy_id, json.loads(policy), tuple(json.loads(models)), tuple(json.loads(columns)), fingerprint, version,
+        started,
+    )  # fmt: skip
