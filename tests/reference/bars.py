@@ -27,8 +27,12 @@ def prices(bars: np.ndarray) -> tuple[Array, Array, Array, Array]:
 
 
 def typical(bars: np.ndarray) -> Array:
-    """(high + low + close) / 3 as doubles: whether it rose is decided by them, to the last bit."""
-    return ((bars["high"] + bars["low"] + bars["close"]) / 3).astype(np.longdouble)
+    _, high, low, close = prices(bars)
+    return (high + low + close) / 3
+
+
+ROUNDING = 1e-14
+"""Typical prices that differ by less than this share of themselves are equal: sums of doubles round differently."""
 
 
 def unknown(bars: np.ndarray, *outputs: int) -> Array:
@@ -44,7 +48,7 @@ def before(x: Array, n: int = 1) -> Array:
 
 
 def over(function, n: int, *columns: Array) -> Array:
-    """function(rows of n) at every bar; its arguments have shape (bars, n). NaN while a window holds a NaN or is short."""
+    """function(rows of n) at every bar; its arguments have shape (bars, n). NaN while a window is short or holds one."""
     result = np.full(len(columns[0]), np.nan, np.longdouble)
     if n <= len(result):
         windows = [sliding_window_view(x, n) for x in columns]
@@ -226,11 +230,9 @@ def stochastic(bars, window, smooth):
 
 @twin()
 def cci(bars, window):
-    """Flat: the typical prices differ by no more than their rounding."""
-
     def of(w):
         deviation = abs(centred(w)).mean(axis=1)
-        still = deviation <= 1e-14 * w.mean(axis=1)
+        still = deviation <= ROUNDING * w.mean(axis=1)
         return np.where(still, 0, centred(w)[:, -1] / np.where(still, 1, 0.015 * deviation))
 
     return over(of, window, typical(bars))
@@ -240,6 +242,7 @@ def cci(bars, window):
 def mfi(bars, window):
     price = typical(bars)
     money, d = price * column(bars, "volume"), change(price)
+    d = np.where(abs(d) <= ROUNDING * price, 0, d)
     up = over(lambda w: w.sum(axis=1), window, np.where(np.isnan(d), np.nan, np.where(d > 0, money, 0)))
     down = over(lambda w: w.sum(axis=1), window, np.where(np.isnan(d), np.nan, np.where(d < 0, money, 0)))
     return 100 * share(up, up + down, 0.5)
@@ -295,7 +298,12 @@ def garman_klass(bars, window):
 
 @twin()
 def volatility_percentile(bars, window, history):
-    return over(rank_of_newest, history, volatility(bars, window))
+    """Volatilities that differ by less than one part in 10^12 are equal."""
+    level = volatility(bars, window)
+    with np.errstate(divide="ignore"):
+        digits = np.where(level > 0, np.floor(np.log10(level)), 0)
+    unit = np.longdouble(10) ** (digits - 11)
+    return over(rank_of_newest, history, np.where(level > 0, np.rint(level / unit) * unit, level))
 
 
 # ---- volume ----
@@ -415,9 +423,9 @@ def drawdown(bars, window):
 def fhs(bars, window):
     """Filtered historical simulation: sigma, VaR 95, VaR 99, ES 95, ES 99.
 
-    The forecast for the next bar is 0.94 times the one before plus 0.06 times the newest squared return; it begins as the
-    mean square of the first 20 returns. A return over its forecast is a residual (none while the forecast is 0); from 100
-    residuals on, the last `window` of them times the newest forecast are the distribution of the next return.
+    The forecast for the next bar is 0.94 times the one before plus 0.06 times the newest squared return; it begins
+    as the mean square of the first 20 returns. A return over its forecast is a residual (none while the forecast is
+    0); from 100 residuals on, the last `window` of them times the newest forecast are the next return's distribution.
     """
     r = log_returns(bars)
     variance = smooth(r * r, 20, np.longdouble(0.06))

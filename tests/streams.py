@@ -1,0 +1,184 @@
+"""Event streams shared by the tests. All are seeded, cached and read-only; copy one before changing it."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+import smartcore as sc
+from smartcore.market import events as ev
+
+START = 1_700_000_000_000_000_000
+MINUTE = 60_000_000_000
+CHUNKS = (1, 2, 3, 5, 7, 13, 100)
+
+
+def _final(events: NDArray[np.void]) -> NDArray[np.void]:
+    events.flags.writeable = False
+    return events
+
+
+def pieces(events: NDArray[np.void], size: int) -> list[NDArray[np.void]]:
+    return [events[i : i + size] for i in range(0, len(events), size)]
+
+
+# ---- bars ----
+
+
+@cache
+def bars(
+    n: int = 1500, seed: int = 1, price: float = 100.0, tick: float = 0.01, volatility: float = 1e-3
+) -> NDArray[np.void]:
+    """A heavy-tailed random walk on the grid of ticks: ordinary data. Turnover is known for every other bar."""
+    rng = np.random.default_rng(seed)
+    inside = 8
+    path = price * np.exp(np.cumsum(rng.standard_t(4, n * inside) * volatility / np.sqrt(inside)))
+    p = (np.maximum(np.rint(path / tick), 1) * tick).reshape(n, inside)
+    volume = np.round(rng.gamma(1, 10, n), 3) + 0.001
+    return _final(
+        ev.bars(
+            START + MINUTE * np.arange(n),
+            p[:, 0], p.max(1), p.min(1), p[:, -1], volume,
+            np.where(np.arange(n) % 2, volume * p.mean(1), 0),
+        )
+    )  # fmt: skip
+
+
+@cache
+def flat_bars(n: int = 700, price: float = 123.45, volume: float = 0.0) -> NDArray[np.void]:
+    """Nothing ever moves."""
+    p = np.full(n, price)
+    return _final(ev.bars(START + MINUTE * np.arange(n), p, p, p, p, volume))
+
+
+@cache
+def stop_and_go_bars(n: int = 1500, seed: int = 3) -> NDArray[np.void]:
+    """Quiet and lively stretches in turn: doubled prices, bars without range, without volume, jumps between bars."""
+    rng = np.random.default_rng(seed)
+    lively = np.repeat(rng.integers(0, 2, n // 30 + 1), 30)[:n]
+    move = np.where(lively, rng.integers(-3, 4, n), 0) + np.where(rng.random(n) < 0.01, rng.integers(-50, 51, n), 0)
+    close = 1000 + np.cumsum(move)
+    open_ = close - np.where(lively, rng.integers(-2, 3, n), 0)
+    high = np.maximum(open_, close) + np.where(lively, rng.integers(0, 3, n), 0)
+    low = np.minimum(open_, close) - np.where(lively, rng.integers(0, 3, n), 0)
+    volume = np.where(rng.random(n) < 0.3, 0, rng.integers(1, 9, n)) * lively
+    return _final(ev.bars(START + MINUTE * np.arange(n), open_ * 0.5, high * 0.5, low * 0.5, close * 0.5, volume))
+
+
+# ---- everything at once ----
+
+
+@cache
+def small(n: int = 3000, seed: int = 5) -> NDArray[np.void]:
+    """Every kind of event on a book of few levels: gaps, snapshots, empty sides, crossed books, equal times, messages
+    of several levels, unknown aggressors, trades without size, bars, scores and auxiliary values."""
+    rng = np.random.default_rng(seed)
+    parts, ts, i = [], START, 0
+    while i < n:
+        ts += int(rng.choice([0, 1_000, 30_000_000, 700_000_000, 5_000_000_000], p=[0.15, 0.25, 0.4, 0.18, 0.02]))
+        what = rng.random()
+        if what < 0.55:
+            k = int(rng.integers(1, 5))
+            side = rng.choice([1, -1], k)
+            price = 100 + 0.5 * np.where(side > 0, -rng.integers(-1, 8, k), rng.integers(0, 9, k))
+            size = rng.integers(0, 4, k) * rng.choice([0, 1, 2.5], k, p=[0.1, 0.6, 0.3])
+            part = ev.depth(np.full(k, ts), side, price, size, last=np.arange(k) == k - 1)
+        elif what < 0.85:
+            size = rng.choice([0, 0.1, 1, 3, 50], p=[0.02, 0.4, 0.4, 0.17, 0.01])
+            part = ev.trades(ts, 100 + 0.5 * rng.integers(-2, 3), size, rng.choice([1, -1, 0]))
+        elif what < 0.90:
+            open_, close = 100 + 0.5 * rng.integers(-4, 5, 2)
+            high, low = max(open_, close) + 0.5 * rng.integers(0, 3), min(open_, close) - 0.5 * rng.integers(0, 3)
+            part = ev.bars(ts, open_, high, low, close, rng.integers(0, 5), rng.choice([0, 250]))
+        elif what < 0.96:
+            part = ev.quotes(ts, 99.5, rng.integers(0, 3), 100 + 0.5 * rng.integers(-1, 3), rng.integers(0, 3))
+        elif what < 0.97:
+            part = ev.gap(ts)
+        elif what < 0.98:
+            k = 12
+            side = np.repeat([1, -1], k // 2)
+            price = 100 - side * 0.5 * (1 + np.tile(np.arange(k // 2), 2))
+            row = np.arange(k)
+            part = ev.depth(np.full(k, ts), side, price, rng.integers(1, 9, k), last=row == k - 1, snapshot=row == 0)
+        else:
+            part = ev.gap(ts)
+            part["kind"] = rng.choice([ev.Kind.SCORE, ev.Kind.AUX])
+            part["v0"], part["v1"] = rng.normal(), rng.random()
+        parts.append(part)
+        i += len(part)
+    return _final(np.concatenate(parts))
+
+
+@cache
+def quotes_only(n: int = 1000, seed: int = 7) -> NDArray[np.void]:
+    """A feed without depth: quotes, locked and crossed at times, and trades."""
+    rng = np.random.default_rng(seed)
+    mid = 1.1 + 1e-5 * np.cumsum(rng.integers(-2, 3, n))
+    half = 1e-5 * rng.integers(-1, 4, n)
+    ts = START + np.cumsum(rng.integers(0, 400_000_000, n))
+    quotes = ev.quotes(ts, mid - half, rng.integers(0, 3, n), mid + half, rng.integers(0, 3, n))
+    trades = ev.trades(ts, mid, rng.gamma(1, 1, n), rng.choice([1, -1, 0], n))
+    return _final(ev.merge(quotes, trades[rng.random(n) < 0.4]))
+
+
+@cache
+def simulated(seconds: float = 400, seed: int = 11) -> NDArray[np.void]:
+    """The simulator's trades and depth, a fifth of the trades without a side, with a gap that a snapshot heals."""
+    rng = np.random.default_rng(seed)
+    events = sc.simulate(seconds=seconds, seed=seed, regime="mixed").events.copy()
+    hidden = (events["kind"] == ev.Kind.TRADE) & (rng.random(len(events)) < 0.2)
+    events["side"][hidden] = 0
+    closes = np.flatnonzero((events["kind"] == ev.Kind.DEPTH) & (events["flags"] & ev.Flag.LAST > 0))
+    broken, healed = int(closes[len(closes) // 2]), int(closes[len(closes) // 2 + 300])
+    engine = sc.Engine(["spread"])
+    engine.run(events[: healed + 1], "event")
+    bids, asks = engine.book.levels()
+    side, levels = np.repeat([1, -1], [len(bids), len(asks)]), np.concatenate([bids, asks])
+    row = np.arange(len(levels))
+    ts = int(events["ts"][healed])
+    snapshot = ev.depth(
+        np.full(len(row), ts), side, levels[:, 0], levels[:, 1], last=row == row[-1], snapshot=row == 0
+    )
+    head = np.concatenate([events[: broken + 1], ev.gap(int(events["ts"][broken])), events[broken + 1 : healed + 1]])
+    return _final(np.concatenate([head, snapshot, events[healed + 1 :]]))
+
+
+# ---- recorded ----
+
+
+@cache
+def recorded_bars(file: Path, n: int | None = None, start: int = 0) -> NDArray[np.void]:
+    """One-minute bars of ``crypto_bars_1m``, stamped with the end of their minute."""
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(file).slice(start, n)
+    names = ("open", "high", "low", "close", "volume")
+    ts = table["ts_open"].cast("int64").to_numpy() + MINUTE
+    return _final(ev.bars(ts, *(table[name].to_numpy() for name in names)))
+
+
+@cache
+def recorded_book(file: Path, n: int = 20_000) -> NDArray[np.void]:
+    """Depth messages and trades of ``binance_l2_2024`` behind the snapshot, in the order of receipt."""
+    import pyarrow.parquet as pq
+
+    frame = pq.read_table(file).to_pandas()
+    frame = frame[frame["kind"] != "bbo"]
+    first = int(np.flatnonzero(frame["kind"] == "snapshot")[0])
+    known = frame["last_id"].iloc[first]
+    frame = frame.iloc[first : first + n]
+    frame = frame[(frame["kind"] != "depth") | (frame["last_id"] > known)]
+    kind, side = frame["kind"].to_numpy(), frame["side"].to_numpy()
+    events = np.zeros(len(frame), sc.EVENT)
+    events["ts"] = np.maximum.accumulate(frame["ts_recv"].astype("int64").to_numpy())
+    events["kind"] = np.where(kind == "trade", ev.Kind.TRADE, ev.Kind.DEPTH)
+    events["side"] = np.where((side == "bid") | (side == "buy"), 1, -1)
+    events["v0"], events["v1"] = frame["price"], frame["size"]
+    message, deep = frame["msg"].to_numpy(), kind != "trade"
+    last = np.append(message[1:] != message[:-1], True)
+    events["flags"] = np.where(deep & last, ev.Flag.LAST, 0)
+    events["flags"][0] |= ev.Flag.SNAPSHOT
+    return _final(events)
