@@ -53,6 +53,7 @@ contract = Contract(
     bars=market.bars,
     horizon=f"{market.horizon}s",
     label=data.rule,
+    thresholds=(data.low, data.high),
     calibration={"method": "temperature", "temperature": heat},
     missing="takes the branch that was learned for unknown values at each split",
     trained_on=data.trained_on,

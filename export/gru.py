@@ -24,7 +24,7 @@ from smartcore.models import BUILTIN, Contract, State
 
 quick = "--quick" in sys.argv
 market = simulated.QUICK if quick else simulated.Config()
-training = Config(rounds=2, updates=5) if quick else Config()
+training = Config(rounds=2, updates=10) if quick else Config()
 seeds = range(2 if quick else 5)
 folder = Path("out") if quick else BUILTIN
 
@@ -60,6 +60,7 @@ contract = Contract(
     bars=market.bars,
     horizon=f"{market.horizon}s",
     label=data.rule,
+    thresholds=(data.low, data.high),
     states=(state,),
     warm_up=60,
     calibration={"method": "temperature", "temperature": float(1 / net.sharpness)},

@@ -49,9 +49,7 @@ def test_labels_are_the_naive_ones(n, horizon):
     rng = np.random.default_rng(n)
     ts, price = clock(n, rng), np.exp(rng.normal(0, 0.01, n).cumsum())
     span = horizon * SECOND
-    np.testing.assert_allclose(
-        labels.fixed_horizon(ts, price, span), naive_fixed(ts, price, span), atol=1e-15
-    )
+    np.testing.assert_allclose(labels.fixed_horizon(ts, price, span), naive_fixed(ts, price, span), atol=1e-15)
     for window in (SECOND, 3 * SECOND):
         np.testing.assert_allclose(
             labels.smoothed(ts, price, span, window), naive_smoothed(ts, price, span, window), atol=1e-14
@@ -173,9 +171,7 @@ def test_sequences_are_views_and_cross_no_border():
         assert rows.shape == (8, 20, 4) and label.shape == (8, 20)
         for one in rows:
             assert any(
-                np.array_equal(one, s.rows[i : i + 20], equal_nan=True)
-                for s in (a, b)
-                for i in range(len(s) - 19)
+                np.array_equal(one, s.rows[i : i + 20], equal_nan=True) for s in (a, b) for i in range(len(s) - 19)
             )
     with pytest.raises(ValueError, match="no recording has 100 rows"):
         Windows([a], 100)
@@ -371,9 +367,7 @@ def test_trees_split_where_lightgbm_does(booster, tmp_path):
     for tree in booster.dump_model()["tree_info"]:
         visit(tree["tree_structure"])
     rows = np.array(at)
-    np.testing.assert_allclose(
-        Model.load(path).run(rows), calibrate.softmax(trees.logits(booster, rows)), atol=1e-6
-    )
+    np.testing.assert_allclose(Model.load(path).run(rows), calibrate.softmax(trees.logits(booster, rows)), atol=1e-6)
 
 
 # --- the recipes ----------------------------------------------------------------------------------

@@ -54,8 +54,9 @@ def rows(model: Model, n: int, seed: int = 0, unknown: float = 0.05) -> np.ndarr
 def contract() -> Contract:
     return Contract(
         name="toy", kind="gru", columns=("rsi_14", "spread"), fingerprint="ab12", sample="1s", bars=None,
-        horizon="10s", label="up above 1e-4", states=(State("h", "h_next", (1, 4)),), warm_up=3,
-        calibration={"method": "temperature", "temperature": 1.25}, missing="mean", trained_on={"seed": 1},
+        horizon="10s", label="up above 1e-4", thresholds=(-1e-4, 1e-4),
+        states=(State("h", "h_next", (1, 4)),), warm_up=3, missing="mean", trained_on={"seed": 1},
+        calibration={"method": "temperature", "temperature": 1.25},
         metrics={"macro_f1": [0.5, 0.01], "log_loss": float("nan")}, created_with={"torch": "2"},
         golden=Golden(np.float32([[0.1, np.nan], [1e-30, 3.0]]), np.float32([[0.2, 0.3, 0.5]] * 2)),
         cache_key="k",
@@ -104,6 +105,8 @@ def test_shipped_models():
 def test_shipped_file_is_small_current_and_has_an_honest_card(name):
     file = BUILTIN / f"{name}.onnx"
     assert file.stat().st_size < 1_000_000
+    low, high = Model.load(name).contract.thresholds
+    assert low < 0 < high
     card = file.with_suffix(".md").read_text()
     assert "SIMULATED" in card and "not a strategy" in card
     c = Model.load(name).contract
@@ -112,7 +115,9 @@ def test_shipped_file_is_small_current_and_has_an_honest_card(name):
     assert c.trained_on["data"].startswith("SIMULATED")
     assert set(c.columns) <= set(sc.FeatureSet.default().columns)
     walk = next(iter(c.metrics["control"].values()))
-    assert abs(walk["mcc"]) < 0.04, "the recipe finds something in a random walk: it looks ahead"
+    # Labels of ten seconds overlap, so 10^4 rows are a thousand bets and chance alone gives an MCC of about 0.03.
+    assert abs(walk["mcc"]) < 0.06, "the recipe finds something in a random walk"
+    assert walk["log_loss"] > np.log(3) - 0.003
 
 
 def test_files_of_older_releases_load():

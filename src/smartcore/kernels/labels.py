@@ -35,9 +35,7 @@ def fixed_horizon(ts: NDArray[np.int64], price: NDArray[np.float64], horizon: in
 
 
 @numba.njit
-def smoothed(
-    ts: NDArray[np.int64], price: NDArray[np.float64], horizon: int, window: int
-) -> NDArray[np.float64]:
+def smoothed(ts: NDArray[np.int64], price: NDArray[np.float64], horizon: int, window: int) -> NDArray[np.float64]:
     """Log of the mean price over the last ``window`` nanoseconds of the horizon, to the price now. (n,)
     float64.
 

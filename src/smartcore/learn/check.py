@@ -61,9 +61,7 @@ class Report:
         return "\n".join([*lines, verdict])
 
 
-def check(
-    path: Path | str, source: Any = None, rows: NDArray[np.float32] | None = None, quick: bool = False
-) -> Report:
+def check(path: Path | str, source: Any = None, rows: NDArray[np.float32] | None = None, quick: bool = False) -> Report:
     """Run every gate over a file. Nothing raises but a file that cannot be loaded: what failed is in
     ``Report.failures``.
 

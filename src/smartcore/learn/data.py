@@ -49,19 +49,18 @@ def sample(
     return Series(ts, rows.astype(np.float32), price, np.full(len(ts), labels.UNKNOWN, np.int8))
 
 
-def label(series: Sequence[Series], horizon: int, low: float, high: float) -> list[Series]:
-    """The same recordings with the class of their move over ``horizon`` nanoseconds from now (three classes,
-    see labels).
+def move(series: Series, horizon: int, window: int = 0) -> NDArray[np.float64]:
+    """Log return from each row to ``horizon`` nanoseconds later, or to the mean of that horizon's last
+    ``window``.
     """
-    return [
-        replace(s, label=labels.classify(labels.fixed_horizon(s.ts, s.mid, horizon), low, high))
-        for s in series
-    ]
+    if window:
+        return labels.smoothed(series.ts, series.mid, horizon, window)
+    return labels.fixed_horizon(series.ts, series.mid, horizon)
 
 
-def moves(series: Sequence[Series], horizon: int) -> NDArray[np.float64]:
-    """All their forward log returns, for :func:`smartcore.kernels.labels.thresholds`."""
-    return np.concatenate([labels.fixed_horizon(s.ts, s.mid, horizon) for s in series])
+def label(series: Sequence[Series], horizon: int, window: int, low: float, high: float) -> list[Series]:
+    """The same recordings with the class of their :func:`move`: below ``low``, between, above ``high``."""
+    return [replace(s, label=labels.classify(move(s, horizon, window), low, high)) for s in series]
 
 
 def purge(train: Series, start: int, horizon: int, embargo: int = 0) -> Series:
@@ -73,11 +72,12 @@ def purge(train: Series, start: int, horizon: int, embargo: int = 0) -> Series:
 
 
 def normal_scores(series: Sequence[Series], knots: int = 16, reach: float = 2.6) -> NDArray[np.float64]:
-    """What turns each column into a standard normal: (2, k, knots), values in increasing order and their scores.
+    """What turns each column into a standard normal: (2, k, knots), values in increasing order and their
+    scores.
 
-    The scores go from -``reach`` to ``reach``, the values are the quantiles of the known ones that belong to them. A
-    value that holds several quantiles gets the mean of their scores, and the last knot is repeated where there are
-    fewer; a column never known gets zeros.
+    The scores go from -``reach`` to ``reach``, the values are the quantiles of the known ones that belong to
+    them. A value that holds several quantiles gets the mean of their scores, and the last knot is repeated
+    where there are fewer; a column never known gets zeros.
     """
     normal = np.linspace(-reach, reach, knots)
     share = np.array([NormalDist().cdf(z) for z in normal])

@@ -113,9 +113,6 @@ def table(results: Mapping[str, Mapping[str, float | tuple[float, float]]]) -> s
         "| --- |" + " ---: |" * len(SCORES),
     ]
     for name, row in results.items():
-        cells = [
-            f"{v[0]:.3f} ± {v[1]:.3f}" if isinstance(v, tuple) else f"{v:.3f}"
-            for v in (row[s] for s in SCORES)
-        ]
+        cells = [f"{v[0]:.3f} ± {v[1]:.3f}" if isinstance(v, tuple) else f"{v:.3f}" for v in (row[s] for s in SCORES)]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)

@@ -60,9 +60,7 @@ def export_net(
     return write(program.model_proto, contract, None if dynamic else golden, path)
 
 
-def write(
-    model: onnx.ModelProto, contract: Contract, golden: NDArray[np.float32] | None, path: Path
-) -> Contract:
+def write(model: onnx.ModelProto, contract: Contract, golden: NDArray[np.float32] | None, path: Path) -> Contract:
     """Put the contract into a model, with its golden scores, cache key and the versions it was made with, and
     save it.
     """
@@ -71,9 +69,7 @@ def write(
     model.producer_name, model.producer_version = "smartcore", contract.created_with.get("smartcore", "")
     del model.graph.value_info[:]  # stale shapes make quantisation fail later, and nothing reads them
     model.doc_string = ""
-    for node in (
-        model.graph.node
-    ):  # the exporter's notes of its source lines: twice the size, and paths of the machine
+    for node in model.graph.node:  # the exporter's notes of its source lines: twice the size, and paths of the machine
         node.doc_string = ""
         del node.metadata_props[:]
     for tensor in [*model.graph.initializer, *model.graph.input, *model.graph.output]:

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from smartcore.kernels import labels
 from smartcore.learn import evaluate
-from smartcore.learn.data import Series, digest, label, moves, sample
+from smartcore.learn.data import Series, digest, label, move, purge, sample
 from smartcore.market import events as ev
 from smartcore.market.simulator import TS0, simulate
 
@@ -79,6 +79,11 @@ class Config:
     bars: str = "1s"
     horizon: int = 10
     """Seconds."""
+    smooth: int = 5
+    """Seconds at the end of the horizon over which the mid is averaged. A single mid sits on the grid of
+    ticks: then which moves are flat hangs on the price level, which the spread in basis points gives away
+    (the control found it).
+    """
     flat: float = 1 / 3
     """Share of the training moves called flat."""
 
@@ -104,8 +109,8 @@ class Data:
     def rule(self) -> str:
         """The label in words."""
         return (
-            f"log return of the mid over the next {self.config.horizon} s: down below {self.low:.3g}, "
-            f"up above {self.high:.3g}, else flat (thresholds from the training recordings)"
+            f"log of the mean mid in the last {self.config.smooth} of the next {self.config.horizon} seconds to the "
+            f"mid now: down below {self.low:.3g}, up above {self.high:.3g}, else flat (thresholds from training)"
         )
 
     @property
@@ -141,12 +146,14 @@ def make(config: Config = Config(), control: bool = False) -> Data:
             events, mid = market.events, market.mid
         n += len(events)
         series.append(sample(events, mid, COLUMNS, config.sample, config.bars))
-    horizon = config.horizon * SECOND
-    low, high = labels.thresholds(moves(series[: config.train], horizon), config.flat)
-    series = label(series, horizon, low, high)
+    horizon, window = config.horizon * SECOND, config.smooth * SECOND
+    moves = np.concatenate([move(s, horizon, window) for s in series[: config.train]])
+    low, high = labels.thresholds(moves, config.flat)
+    series = label(series, horizon, window, low, high)
     a, b = counts[0], counts[0] + counts[1]
-    hashed = digest(*(s.rows for s in series[:a]))
-    return Data(config, series[:a], series[a:b], series[b:], low, high, n, hashed)
+    train = [purge(s, series[a].ts[0], horizon) for s in series[:a]]
+    valid = [purge(s, series[b].ts[0], horizon) for s in series[a:b]]
+    return Data(config, train, valid, series[b:], low, high, n, digest(*(s.rows for s in train)))
 
 
 def mirror(series: list[Series]) -> list[Series]:
@@ -174,13 +181,16 @@ def floors(data: Data) -> dict[str, dict[str, float]]:
     """Scores on the test recordings of what costs nothing to know (see :func:`evaluate.floors`)."""
     truth = np.concatenate([s.label for s in data.test])
     imbalance = COLUMNS.index("queue_imbalance_l1")
+    past, last = [], []
+    for s in data.test:
+        then = _ago(s, data.config.horizon)
+        past.append(np.where(then < 0, labels.UNKNOWN, s.label[then]))
+        last.append(np.log(s.mid / s.mid[np.maximum(_ago(s, 1), 0)]))
     found = evaluate.floors(
         np.concatenate([s.label for s in data.train]),
         truth,
-        np.concatenate(
-            [labels.classify(_past(s, data.config.horizon * SECOND), data.low, data.high) for s in data.test]
-        ),
-        np.concatenate([_past(s, SECOND) for s in data.test]),
+        np.concatenate(past),
+        np.concatenate(last),
         np.concatenate([s.rows[:, imbalance] for s in data.train]),
         np.concatenate([s.rows[:, imbalance] for s in data.test]),
     )
@@ -190,15 +200,15 @@ def floors(data: Data) -> dict[str, dict[str, float]]:
 def random_walk(seconds: int, seed: int, ts0: int = TS0) -> tuple[NDArray[np.void], NDArray[np.float64]]:
     """A market without memory: events and the mid after each.
 
-    The mid walks by -1, 0 or 1 tick every quarter of a second; after each step the whole book of ten levels a
-    side is sent anew with sizes drawn afresh, and a trade of random side and size may follow. No column can
-    tell what comes next.
+    The mid takes a normal step every quarter of a second, on a grid too fine to matter; after each step the
+    whole book of ten levels a side is sent anew with sizes drawn afresh, and a trade of random side and size
+    may follow. No column can tell what comes next.
     """
     rng = np.random.default_rng(seed)
-    n, levels, tick = seconds * 4, 10, 0.01
-    middle = 10_000 + rng.integers(-1, 2, n).cumsum()  # ticks
-    spread = rng.integers(1, 4, n)  # half of it, ticks
-    level = np.arange(levels)
+    n, levels, tick = seconds * 4, 10, 0.0001
+    middle = 1_000_000 + np.rint(rng.normal(0, 70, n)).cumsum()  # ticks
+    spread = 100 * rng.integers(1, 4, n)  # half of it, ticks
+    level = 100 * np.arange(levels)
     bid = middle[:, None] - spread[:, None] - level
     ask = middle[:, None] + spread[:, None] + level
     ts = ts0 + (np.arange(n) + 1) * (SECOND // 4)
@@ -217,7 +227,6 @@ def random_walk(seconds: int, seed: int, ts0: int = TS0) -> tuple[NDArray[np.voi
     return events, mid[np.searchsorted(ts, events["ts"], side="right") - 1]
 
 
-def _past(series: Series, span: int) -> NDArray[np.float64]:
-    """Log return over the last ``span`` ns at each row, NaN before there is one."""
-    then = np.searchsorted(series.ts, series.ts - span, side="right") - 1
-    return np.where(then >= 0, np.log(series.mid / series.mid[then]), np.nan)
+def _ago(series: Series, seconds: int) -> NDArray[np.intp]:
+    """The row that was the last one ``seconds`` before each, -1 where there is none."""
+    return np.searchsorted(series.ts, series.ts - seconds * SECOND, side="right") - 1

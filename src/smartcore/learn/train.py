@@ -53,9 +53,7 @@ class Fitted:
     """(training loss, validation loss) of each round."""
 
 
-def fit(
-    net: Any, train: Sequence[Series], valid: Sequence[Series], config: Config = Config(), seed: int = 0
-) -> Fitted:
+def fit(net: Any, train: Sequence[Series], valid: Sequence[Series], config: Config = Config(), seed: int = 0) -> Fitted:
     """Minimise cross-entropy. ``net`` has ``sequence(rows, h) -> (logits, h)``; it is trained in place and
     returned.
     """

@@ -48,9 +48,7 @@ class Config:
     threads: int = 1
 
 
-def fit(
-    train: Sequence[Series], valid: Sequence[Series], config: Config = Config(), seed: int = 0
-) -> lightgbm.Booster:
+def fit(train: Sequence[Series], valid: Sequence[Series], config: Config = Config(), seed: int = 0) -> lightgbm.Booster:
     """Grow with early stopping on the validation loss. Rows without a label are left out."""
     rng = np.random.default_rng(seed)
     x, y = stack(train)

@@ -86,7 +86,9 @@ class Contract:
     """How bars were made in training, as in ``Engine(bars=...)``; None where they came as events."""
     horizon: str
     label: str
-    """The label rule in words, with its thresholds."""
+    """The label rule in words."""
+    thresholds: tuple[float, float] | None = None
+    """Log returns below which a move was "down" and above which it was "up"; None for another kind of label."""
     states: tuple[State, ...] = ()
     warm_up: int = 0
     """Steps after a reset before the scores are to be trusted."""
@@ -118,9 +120,7 @@ class Contract:
             elif f.name == "states":
                 out[PREFIX + f.name] = _dump([[s.input, s.output, list(s.shape)] for s in value])
             elif f.name == "golden":
-                out[PREFIX + f.name] = _dump(
-                    None if value is None else [value.rows, value.scores, value.tolerance]
-                )
+                out[PREFIX + f.name] = _dump(None if value is None else [value.rows, value.scores, value.tolerance])
             else:
                 out[PREFIX + f.name] = _dump(value)
         return out
@@ -136,9 +136,7 @@ class Contract:
                 f"(keys: {', '.join(sorted(props)) or 'none'}); write it with smartcore.learn.export"
             )
         try:
-            raw = {
-                key[len(PREFIX) :]: json.loads(text) for key, text in props.items() if key.startswith(PREFIX)
-            }
+            raw = {key[len(PREFIX) :]: json.loads(text) for key, text in props.items() if key.startswith(PREFIX)}
             if raw["version"] > LAYOUT:
                 raise ContractMismatch(
                     f"contract layout {raw['version']} is newer than {LAYOUT}, the newest known here"
@@ -146,6 +144,8 @@ class Contract:
             values: dict[str, Any] = {f.name: raw[f.name] for f in fields(cls) if f.name in raw}
             for name in ("columns", "classes"):
                 values[name] = tuple(values[name])
+            if values.get("thresholds") is not None:
+                values["thresholds"] = tuple(values["thresholds"])
             values["states"] = tuple(State(i, o, tuple(shape)) for i, o, shape in values["states"])
             if values["golden"] is not None:
                 rows, scores, tolerance = values["golden"]

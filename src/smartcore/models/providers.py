@@ -48,13 +48,7 @@ def race(path: Path, cpu: Any, contract: Contract, start: Callable[[Any], Any], 
     if sys.platform != "darwin" or contract.golden is None or name not in ort.get_available_providers():
         return cpu
     # Compiled models are not valid across versions of either, and the provider does not check.
-    cache = (
-        Path.home()
-        / "Library/Caches/smartcore"
-        / ort.__version__
-        / platform.mac_ver()[0]
-        / contract.cache_key
-    )
+    cache = Path.home() / "Library/Caches/smartcore" / ort.__version__ / platform.mac_ver()[0] / contract.cache_key
     options = {
         "ModelFormat": "MLProgram",
         "MLComputeUnits": "CPUAndNeuralEngine",

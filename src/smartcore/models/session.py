@@ -28,9 +28,7 @@ from smartcore.models.contract import Contract
 BUILTIN = Path(__file__).parent / "builtin"
 
 _MAGIC = b"SCM1"
-_HEAD = struct.Struct(
-    "<4s32sQI"
-)  # magic, which model, steps since reset, CRC-32 of what follows and of the two before
+_HEAD = struct.Struct("<4s32sQI")  # magic, which model, steps since reset, CRC-32 of what follows and of the two before
 
 
 class Columns(Protocol):
