@@ -1,4 +1,6 @@
 #pragma once
+#include <cstring>
+
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
@@ -23,6 +25,9 @@ void raise(const char* name, const std::string& text);
 // An engine and what its owner chose about bad input.
 struct BoundEngine : Engine {
     using Engine::Engine;
+    // pybind11 also takes memory here for an object whose __init__ never ran: zeros are an engine without features.
+    static void* operator new(std::size_t n) { return std::memset(::operator new(n), 0, n); }
+    static void operator delete(void* p) noexcept { ::operator delete(p); }
     bool drop_late = false;  // out_of_order="drop"
 };
 

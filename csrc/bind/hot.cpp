@@ -9,9 +9,10 @@ namespace {
 
 // The engine inside a Python object: pybind11's own layout of an object with one C++ base.
 BoundEngine* engine_of(PyObject* self) noexcept {
-    auto* engine = static_cast<BoundEngine*>(reinterpret_cast<py::detail::instance*>(self)->simple_value_holder[0]);
-    if (!engine) PyErr_SetString(PyExc_TypeError, "Engine.__init__ was not called");
-    return engine;
+    auto* object = reinterpret_cast<py::detail::instance*>(self);
+    if (object->simple_holder_constructed) return static_cast<BoundEngine*>(object->simple_value_holder[0]);
+    PyErr_SetString(PyExc_TypeError, "Engine.__init__ was not called");
+    return nullptr;
 }
 
 bool number(PyObject* from, double& to) noexcept {
@@ -187,10 +188,14 @@ PyObject* on_event(PyObject* self, PyObject* arg) {
 // ---- a whole depth message ----
 
 // A price or size: a number, or decimal text as exchanges send it.
-bool decimal(PyObject* from, double& to) noexcept {
+bool decimal(const char* field, PyObject* from, double& to) {
     if (!PyUnicode_Check(from)) return number(from, to);
     PyObject* parsed = PyFloat_FromString(from);
-    if (!parsed) return false;
+    if (!parsed) {
+        PyErr_Clear();
+        raise("InvalidEvent", std::string(field) + " = " + py::cast<std::string>(py::repr(from)) + " is no number");
+        return false;
+    }
     to = PyFloat_AS_DOUBLE(parsed);
     Py_DECREF(parsed);
     return true;
@@ -200,9 +205,11 @@ bool side_of(PyObject* levels, int side, std::int64_t ts, std::vector<Event>& to
     PyObject* rows = PySequence_Fast(levels, "bids and asks must be sequences of (price, size)");
     if (!rows) return false;
     bool ok = true;
-    for (Py_ssize_t i = 0, n = PySequence_Fast_GET_SIZE(rows); ok && i < n; ++i) {
-        PyObject* pair = PySequence_Fast(PySequence_Fast_GET_ITEM(rows, i), "a level must be (price, size)");
+    for (Py_ssize_t i = 0; ok && i < PySequence_Fast_GET_SIZE(rows); ++i) {
+        PyObject* row = PySequence_Fast_GET_ITEM(rows, i);
+        PyObject* pair = PyUnicode_Check(row) ? nullptr : PySequence_Fast(row, "a level must be (price, size)");
         if (!pair) {
+            if (!PyErr_Occurred()) PyErr_SetString(PyExc_TypeError, "a level must be (price, size), not a text");
             ok = false;
             break;
         }
@@ -214,7 +221,8 @@ bool side_of(PyObject* levels, int side, std::int64_t ts, std::vector<Event>& to
             raise("InvalidEvent", "a level must be (price, size)");
             ok = false;
         } else {
-            ok = decimal(PySequence_Fast_GET_ITEM(pair, 0), e.v[0]) && decimal(PySequence_Fast_GET_ITEM(pair, 1), e.v[1]);
+            ok = decimal("price", PySequence_Fast_GET_ITEM(pair, 0), e.v[0]) &&
+                 decimal("size", PySequence_Fast_GET_ITEM(pair, 1), e.v[1]);
         }
         Py_DECREF(pair);
         if (ok) {
@@ -236,6 +244,10 @@ PyObject* on_depth_message(PyObject* self, PyObject* const* args, Py_ssize_t n, 
     if (snapshot < 0) return nullptr;
     for (int i = 0; i < 3; ++i)
         if (given[4 + i] && given[4 + i] != Py_None && !integer(given[4 + i], ids[i])) return nullptr;
+    if (Fault fault = check_ts(ts)) {
+        refuse(fault);
+        return nullptr;
+    }
     static thread_local std::vector<Event> message;
     message.clear();
     if (!side_of(given[1], 1, ts, message) || !side_of(given[2], -1, ts, message)) return nullptr;
@@ -288,6 +300,10 @@ PyObject* advance(PyObject* self, PyObject* arg) {
     BoundEngine* engine = engine_of(self);
     std::int64_t ts;
     if (!engine || !integer(arg, ts)) return nullptr;
+    if (Fault fault = check_ts(ts)) {
+        refuse(fault);
+        return nullptr;
+    }
     switch (in_order(*engine, ts)) {
         case 1: return PyBool_FromLong(engine->pass(ts));
         case 0: Py_RETURN_FALSE;
