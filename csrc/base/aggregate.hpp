@@ -1,5 +1,6 @@
 // What Sliding can aggregate: each joins an older part with a newer one.
 #pragma once
+#include <cstdint>
 
 namespace smartcore {
 
@@ -26,14 +27,22 @@ struct Max {
     friend Max operator+(const Max& a, const Max& b) noexcept { return {b.max > a.max ? b.max : a.max}; }
 };
 
-// Extremum and when it was; of equal ones the newest.
+// Extremum and when it was; of equal ones the newest. The choice is by mask: a branch would be guessed wrong half the time.
 struct LastMin {
-    double min, when;
-    friend LastMin operator+(const LastMin& a, const LastMin& b) noexcept { return b.min <= a.min ? b : a; }
+    double min;
+    std::int64_t when;
+    friend LastMin operator+(const LastMin& a, const LastMin& b) noexcept {
+        const std::int64_t newer = -static_cast<std::int64_t>(b.min <= a.min);
+        return {b.min < a.min ? b.min : a.min, (b.when & newer) | (a.when & ~newer)};
+    }
 };
 struct LastMax {
-    double max, when;
-    friend LastMax operator+(const LastMax& a, const LastMax& b) noexcept { return b.max >= a.max ? b : a; }
+    double max;
+    std::int64_t when;
+    friend LastMax operator+(const LastMax& a, const LastMax& b) noexcept {
+        const std::int64_t newer = -static_cast<std::int64_t>(b.max >= a.max);
+        return {b.max > a.max ? b.max : a.max, (b.when & newer) | (a.when & ~newer)};
+    }
 };
 
 }  // namespace smartcore

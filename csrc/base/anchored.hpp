@@ -7,6 +7,11 @@
 
 namespace smartcore {
 
+// How many values, and one over it: a division costs ten multiplications.
+struct Length {
+    double n, inverse;
+};
+
 // Blocks as in Sliding: the sums of this block are kept about its first value, those of the last block's tails about its
 // last value. Either is inside the window for as long as its sums are used, so the deviation of the window is never small
 // against the distance to the anchor by more than its length: cancellation costs at most a factor n of rounding, at any
@@ -20,7 +25,8 @@ public:
     using Point = typename M::Point;
     using Sums = typename M::Sums;
 
-    Anchored(Arena& arena, std::uint32_t n) : points_(arena.array<Point>(n)), tails_(arena.array<Sums>(n)), n_(n) {}
+    Anchored(Arena& arena, std::uint32_t n)
+        : points_(arena.array<Point>(n)), tails_(arena.array<Sums>(n)), length_{static_cast<double>(n), 1.0 / n}, n_(n) {}
 
     void push(const Point& p) noexcept {
         if (at_ == 0) {
@@ -30,10 +36,10 @@ public:
         M::append(head_, p - first_, at_);
         points_[at_] = p;
         if (++at_ < n_) {
-            if (full_) value_ = {M::join(tails_[at_], head_, n_ - at_, at_, first_ - last_), last_, static_cast<double>(n_)};
+            if (full_) value_ = {M::join(tails_[at_], head_, n_ - at_, at_, first_ - last_), last_, length_};
             return;
         }
-        value_ = {head_, first_, static_cast<double>(n_)};
+        value_ = {head_, first_, length_};
         last_ = p;
         Sums tail{};
         for (std::uint32_t i = n_; i-- > 0;) {
@@ -52,6 +58,7 @@ private:
     M value_{};
     Sums head_{};
     Point first_{}, last_{};
+    Length length_;
     std::uint32_t n_, at_ = 0;
     bool full_ = false;
 };
@@ -68,12 +75,14 @@ struct Moments2 {
         return {a.d + (b.d + nb * by), a.dd + (b.dd + by * (2 * b.d + nb * by))};
     }
     Sums s;
-    double anchor, n;
+    double anchor;
+    Length l;
 
-    double mean() const noexcept { return anchor + s.d / n; }
-    double m2() const noexcept { return std::fmax(s.dd - s.d * (s.d / n), 0); }  // sum of (x - mean)^2
-    double variance() const noexcept { return m2() / n; }                        // population
-    double sample_variance() const noexcept { return m2() / (n - 1); }
+    double mean() const noexcept { return anchor + s.d * l.inverse; }
+    double from_mean(double x) const noexcept { return (x - anchor) - s.d * l.inverse; }  // x - mean() without its rounding
+    double m2() const noexcept { return not_below(s.dd - s.d * (s.d * l.inverse), 0); }  // sum of (x - mean)^2
+    double variance() const noexcept { return m2() * l.inverse; }                        // population
+    double sample_variance() const noexcept { return m2() / (l.n - 1); }
 };
 
 struct Moments4 {
@@ -93,17 +102,18 @@ struct Moments4 {
                 a.d4 + (b.d4 + by * (4 * b.d3 + 6 * by * b.d2 + by2 * (4 * b.d + nb * by)))};
     }
     Sums s;
-    double anchor, n;
+    double anchor;
+    Length l;
 
-    double m2() const noexcept { return std::fmax(s.d2 - s.d * (s.d / n), 0); }
+    double m2() const noexcept { return not_below(s.d2 - s.d * (s.d * l.inverse), 0); }
     // Biased (population) forms, as scipy.stats with bias=True. Flat windows have neither.
     double skewness() const noexcept {
-        const double m = s.d / n, v = m2(), m3 = s.d3 - 3 * m * s.d2 + 2 * m * m * s.d;
-        return v > 0 ? std::sqrt(n) * m3 / (v * std::sqrt(v)) : kNaN;
+        const double m = s.d * l.inverse, v = m2(), m3 = s.d3 - 3 * m * s.d2 + 2 * m * m * s.d;
+        return v > 0 ? std::sqrt(l.n) * m3 / (v * std::sqrt(v)) : kNaN;
     }
     double excess_kurtosis() const noexcept {
-        const double m = s.d / n, v = m2(), m4 = s.d4 - 4 * m * s.d3 + 6 * m * m * s.d2 - 3 * m * m * m * s.d;
-        return v > 0 ? n * m4 / (v * v) - 3 : kNaN;
+        const double m = s.d * l.inverse, v = m2(), m4 = s.d4 - 4 * m * s.d3 + 6 * m * m * s.d2 - 3 * m * m * m * s.d;
+        return v > 0 ? l.n * m4 / (v * v) - 3 : kNaN;
     }
 };
 
@@ -120,16 +130,17 @@ struct Line {
         return {a.d + d, a.dd + (b.dd + by * (2 * b.d + nb * by)), a.kd + (b.kd + by * (0.5 * nb * (nb - 1)) + na * d)};
     }
     Sums s;
-    double anchor, n;
+    double anchor;
+    Length l;
 
-    double mean() const noexcept { return anchor + s.d / n; }
-    double m2() const noexcept { return std::fmax(s.dd - s.d * (s.d / n), 0); }
-    double sxy() const noexcept { return s.kd - 0.5 * (n - 1) * s.d; }
-    double sxx() const noexcept { return n * (n * n - 1) / 12; }
+    double mean() const noexcept { return anchor + s.d * l.inverse; }
+    double m2() const noexcept { return not_below(s.dd - s.d * (s.d * l.inverse), 0); }
+    double sxy() const noexcept { return s.kd - 0.5 * (l.n - 1) * s.d; }
+    double sxx() const noexcept { return l.n * (l.n * l.n - 1) * (1.0 / 12); }
     double slope() const noexcept { return sxy() / sxx(); }
     double r2() const noexcept {
         const double v = m2(), c = sxy();
-        return v > 0 ? std::fmin(c * c / (sxx() * v), 1) : kNaN;
+        return v > 0 ? not_above(c * c / (sxx() * v), 1) : kNaN;
     }
 };
 
@@ -152,15 +163,15 @@ struct Comoments {
     }
     Sums s;
     Pair anchor;
-    double n;
+    Length l;
 
-    double xx() const noexcept { return std::fmax(s.xx - s.x * (s.x / n), 0); }
-    double yy() const noexcept { return std::fmax(s.yy - s.y * (s.y / n), 0); }
-    double xy() const noexcept { return s.xy - s.x * (s.y / n); }
-    double covariance() const noexcept { return xy() / n; }
+    double xx() const noexcept { return not_below(s.xx - s.x * (s.x * l.inverse), 0); }
+    double yy() const noexcept { return not_below(s.yy - s.y * (s.y * l.inverse), 0); }
+    double xy() const noexcept { return s.xy - s.x * (s.y * l.inverse); }
+    double covariance() const noexcept { return xy() * l.inverse; }
     double correlation() const noexcept {
         const double vx = xx(), vy = yy();
-        return vx > 0 && vy > 0 ? std::fmax(-1, std::fmin(1, xy() / (std::sqrt(vx) * std::sqrt(vy)))) : kNaN;
+        return vx > 0 && vy > 0 ? not_below(not_above(xy() / std::sqrt(vx * vy), 1), -1) : kNaN;
     }
     double slope() const noexcept {  // of y on x
         const double v = xx();

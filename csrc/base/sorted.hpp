@@ -1,4 +1,4 @@
-// The last n values in order of size: ranks, quantiles and tail means.
+// The last n values in order of size: quantiles and tail means.
 #pragma once
 #include <cstdint>
 #include <cstring>
@@ -29,7 +29,6 @@ public:
             }
         }
         v[to] = x;
-        newest_ = to;
         past_.push(x);
     }
     std::uint32_t size() const noexcept { return size_; }
@@ -43,12 +42,12 @@ public:
         if (i + 1 >= size_) return values_[size_ - 1];
         return values_[i] + (at - i) * (values_[i + 1] - values_[i]);
     }
-    // Share of the values below the newest one, ties counted half: 0..1.
-    double rank() const noexcept {  // it was put behind its equals
-        const double* v = values_.get();
-        std::uint32_t low = newest_;
-        while (low > 0 && v[low - 1] == v[newest_]) --low;
-        return (low + newest_ + 1.0) / (2.0 * size_);
+    // x / quantile - 1, by differences, which are exact.
+    double above_quantile(double x, double q) const noexcept {
+        const double at = q * (size_ - 1);
+        const auto i = static_cast<std::uint32_t>(at);
+        const double low = values_[i], rise = i + 1 < size_ ? (at - i) * (values_[i + 1] - low) : 0;
+        return ((x - low) - rise) / (low + rise);
     }
     // Mean of the k smallest.
     double tail_mean(std::uint32_t k) const noexcept {
@@ -79,7 +78,7 @@ private:
 
     History past_;
     Ref<double> values_;
-    std::uint32_t n_, size_ = 0, newest_ = 0;
+    std::uint32_t n_, size_ = 0;
 };
 
 }  // namespace smartcore

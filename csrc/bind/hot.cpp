@@ -284,7 +284,7 @@ PyObject* on_depth_message(PyObject* self, PyObject* const* args, Py_ssize_t n, 
         none.v[0] = 1;
         message.push_back(none);
     }
-    if (message.empty() || (!snapshot && engine->book().stale())) return PyBool_FromLong(engine->pass(ts));  // nothing to apply
+    if (message.empty()) return PyBool_FromLong(engine->pass(ts));  // nothing to apply
     if (snapshot) message.front().flags |= kSnapshot;
     message.back().flags |= kLast;
     bool closed = false;

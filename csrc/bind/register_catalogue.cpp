@@ -8,12 +8,12 @@ std::string text(std::string_view s) { return std::string(s); }
 
 std::string wakes(const NodeType& t) {
     std::string names;
-    auto add = [&](const void* wake, const char* name) {
-        if (wake) names += names.empty() ? name : std::string(",") + name;
+    auto add = [&](bool writes, const char* name) {
+        if (writes) names += names.empty() ? name : std::string(",") + name;
     };
-    add(reinterpret_cast<const void*>(t.bar), "bar");
-    add(reinterpret_cast<const void*>(t.trade), "trade");
-    add(reinterpret_cast<const void*>(t.book), "book");
+    add(t.writes_bar, "bar");
+    add(t.writes_trade, "trade");
+    add(t.writes_book, "book");
     return names;
 }
 

@@ -22,6 +22,7 @@ bool Engine::apply(const Event& e) noexcept {
         }
         case Type::depth: {
             const auto d = std::bit_cast<Depth>(e);
+            if (book_.stale() && !(d.flags & kSnapshot)) return false;  // nothing to apply it to
             book_.apply(d);
             if (d.flags & kLast) plan_.book(book_.close(e.ts));
             return false;

@@ -155,7 +155,7 @@ struct MidDistance {
         }
         mid = t.mid();
         if (!known(level)) level = mid;
-        out[0] = 1e4 * std::log(mid / level);
+        out[0] = 1e4 * log_ratio(mid, level);
     }
     void pass() noexcept {  // the mid stood since the event before
         if (known(level)) level += (1 - decay->factor) * (mid - level);
@@ -177,7 +177,7 @@ struct MidVolatility {
                 value = 0;
                 return;
             }
-            const double r = known(last) ? 1e4 * std::log(mid / last) : 0;
+            const double r = known(last) ? 1e4 * log_ratio(mid, last) : 0;
             value = r * r;
             last = mid;
         }

@@ -17,8 +17,8 @@ struct Candle {
     void update(const Bar& b, Out out) noexcept {
         const double range = b.high - b.low, scale = range > 0 ? 1 / range : 0;
         out[0] = (b.close - b.open) * scale;
-        out[1] = (b.high - std::fmax(b.open, b.close)) * scale;
-        out[2] = (std::fmin(b.open, b.close) - b.low) * scale;
+        out[1] = (b.high - (b.open > b.close ? b.open : b.close)) * scale;
+        out[2] = ((b.open < b.close ? b.open : b.close) - b.low) * scale;
     }
 };
 

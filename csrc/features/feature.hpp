@@ -89,14 +89,19 @@ void wake(const Run& run, const E& e, const Top& top) noexcept {
 }
 
 struct NodeType {
+    bool writes_bar = false, writes_trade = false, writes_book = false;  // which of them give its columns new values
     void (*bar)(const Run&, const Bar&, const Top&) noexcept = nullptr;
     void (*trade)(const Run&, const Trade&, const Top&) noexcept = nullptr;
     void (*book)(const Run&, const Top&, const Top&) noexcept = nullptr;
 };
+template <class T, class E>
+concept Writes = requires(T t, const E& e, const Top& top, Out out) { t.update(e, out); } ||
+                 requires(T t, const E& e, const Top& top, Out out) { t.update(e, top, out); };
 template <class T>
 constexpr NodeType make_type() {
     static_assert(std::is_trivially_destructible_v<T>, "state lives in the arena: no std containers");
     NodeType type;
+    type.writes_bar = Writes<T, Bar>, type.writes_trade = Writes<T, Trade>, type.writes_book = Writes<T, Top>;
     if constexpr (Wakes<T, Bar>) type.bar = &wake<T, Bar>;
     if constexpr (Wakes<T, Trade>) type.trade = &wake<T, Trade>;
     if constexpr (Wakes<T, Top>) type.book = &wake<T, Top>;

@@ -16,7 +16,7 @@ struct TradeImbalance {
         net.fade(decay->factor), all.fade(decay->factor);
         net.sum += sign->value * t.size;
         all.sum += t.size;
-        out[0] = all.sum > 0 ? std::fmax(-1, std::fmin(1, net.sum / all.sum)) : 0;
+        out[0] = all.sum > 0 ? not_below(not_above(net.sum / all.sum, 1), -1) : 0;
     }
     void update(const Top&) noexcept { net.fade(decay->factor), all.fade(decay->factor); }  // their ratio stands
     Ref<Decay> decay;

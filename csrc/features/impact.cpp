@@ -5,31 +5,37 @@
 namespace smartcore {
 namespace {
 
-// Volume in buckets of 50 mean trades; the trade that fills a bucket belongs to it whole, so nothing depends on how
-// large one print is. The mean trade size is an average over all trades so far, fixed when a bucket begins.
+struct TradeSize {
+    static double of(const Trade& t) noexcept { return t.size; }
+};
+
+// Volume in buckets of 50 mean trades, the mean being that of the last 500; the trade that fills a bucket belongs to it
+// whole. So nothing depends on how large one print is, nor for longer than the buckets last.
 struct Vpin {
-    static constexpr double kTrades = 50;
+    static constexpr double kTrades = 50, kMean = 500;
     static constexpr double kFull = 1 - 1e-10;  // decimal sizes add up to a hair less than their sum
     static constexpr Meta meta{
-        .name = "vpin", .doc = "Volume-synchronised probability of informed trading, over the last buckets of 50 mean trades' volume.",
+        .name = "vpin", .doc = "Volume-synchronised probability of informed trading, over the last buckets. A bucket is full with 50 times the mean size of the last 500 trades (of all, before there are 500).",
         .params = {{"buckets", 2, 10'000}}, .outputs = {{"", "sum |buys - sells| / sum volume", "0..1", 0, 1}}, .defaults = {{50}},
         .source = "Easley, Lopez de Prado, O'Hara 2012"};
     static int warmup(Params p) { return static_cast<int>(p[0] * kTrades); }  // about
-    Vpin(Graph& g, Params p) : sign(g.part<TradeSign>()), window(g.arena(), count_of(p[0])) {}
+    Vpin(Graph& g, Params p) : sign(g.part<TradeSign>()), sizes(g.part<Window<TradeSize, Sum, Trade>>(kMean)), window(g.arena(), count_of(p[0])) {}
     void update(const Trade& t, Out out) noexcept {
-        seen += 1;
-        mean += (t.size - mean) / seen;
-        if (volume == 0) target = kTrades * mean * kFull;
+        if (!sizes->full()) {
+            seen += 1;
+            mean += (t.size - mean) / seen;
+        }
         volume += t.size;
         net += sign->value * t.size;
-        if (volume < target || volume == 0) return;
+        if (volume == 0 || volume < kTrades * kFull * (sizes->full() ? sizes->value().sum / kMean : mean)) return;
         window.push({std::fabs(net), volume});
         volume = net = 0;
-        if (window.full()) out[0] = std::fmin(window.value().first / window.value().second, 1);
+        if (window.full()) out[0] = not_above(window.value().first / window.value().second, 1);
     }
     Ref<TradeSign> sign;
+    Ref<Window<TradeSize, Sum, Trade>> sizes;
     Sliding<Sum2> window;
-    double seen = 0, mean = 0, target = 0, volume = 0, net = 0;
+    double seen = 0, mean = 0, volume = 0, net = 0;
 };
 
 struct Kyle {
@@ -71,7 +77,7 @@ struct RollSpread {
     static int warmup(Params p) { return static_cast<int>(p[0]) + 2; }
     RollSpread(Graph& g, Params p) : window(g.part<Window<Steps, Comoments, Trade>>(p[0])) {}
     void update(const Trade& t, Out out) noexcept {
-        if (window->full()) out[0] = 2e4 * std::sqrt(std::fmax(0, -window->value().covariance())) / t.price;
+        if (window->full()) out[0] = 2e4 * std::sqrt(not_below(-window->value().covariance(), 0)) / t.price;
     }
     Ref<Window<Steps, Comoments, Trade>> window;
 };

@@ -1,4 +1,5 @@
 // Momentum: oscillators, position within the recent range.
+#include "base/wide.hpp"
 #include "features/families.hpp"
 #include "features/parts.hpp"
 
@@ -19,7 +20,7 @@ struct Rsi {
         down.push(d < 0 ? -d : 0);
         if (!up.ready()) return;
         const double sum = up.level + down.level;
-        out[0] = sum > 0 ? 100 * up.level / sum : 50;
+        out[0] = sum > 0 ? 100 * (up.level / sum) : 50;
     }
     Ref<Change> change;
     Smooth up, down;
@@ -38,7 +39,7 @@ struct Stochastic {
     void update(const Bar& b, Out out) noexcept {
         if (!high->full()) return;
         const double top = high->value().max, bottom = low->value().min;
-        k.push(Sum::of(top > bottom ? 100 * (b.close - bottom) / (top - bottom) : 50));
+        k.push(Sum::of(top > bottom ? 100 * ((b.close - bottom) / (top - bottom)) : 50));
         if (!k.full()) return;
         d.push({k.value().sum / n});
         if (!d.full()) return;
@@ -60,13 +61,7 @@ struct Cci {
     Cci(Graph& g, Params p) : n(count_of(p[0])), typical(past<Typical>(g, p[0])), sum(g.part<Window<Typical, Sum>>(p[0])) {}
     void update(const Bar&, Out out) noexcept {
         if (!sum->full()) return;
-        const double mean = sum->value().sum / n, *x = typical->values.last(n);
-        double part[4] = {0, 0, 0, 0};  // four sums side by side: the adds of one would wait for each other
-        std::uint32_t i = 0;
-        for (; i + 4 <= n; i += 4)
-            for (std::uint32_t j = 0; j < 4; ++j) part[j] += std::fabs(x[i + j] - mean);
-        for (; i < n; ++i) part[0] += std::fabs(x[i] - mean);
-        const double deviation = (part[0] + part[1]) + (part[2] + part[3]);
+        const double mean = sum->value().sum / n, deviation = sum_distance(typical->values.last(n), n, mean);
         // A flat window's mean may miss its values by a rounding; that is not a deviation.
         out[0] = deviation > 1e-14 * n * mean ? n * (typical->ago(0) - mean) / (0.015 * deviation) : 0;
     }
@@ -82,8 +77,9 @@ struct Mfi {
         void update(const Bar& b) noexcept {
             const double price = (b.high + b.low + b.close) / 3, money = price * b.volume;
             value = price - last;
-            up = value > 0 ? money : 0;
-            down = value < 0 ? money : 0;
+            const double still = 1e-14 * price;  // equal prices may differ by the rounding of the sum of three
+            up = value > still ? money : 0;
+            down = value < -still ? money : 0;
             last = price;
         }
         Sum2 aggregate() const noexcept { return {up, down}; }
@@ -98,7 +94,7 @@ struct Mfi {
     void update(const Bar&, Out out) noexcept {
         if (!flow->full()) return;
         const double up = flow->value().first, sum = up + flow->value().second;
-        out[0] = sum > 0 ? 100 * up / sum : 50;
+        out[0] = sum > 0 ? 100 * (up / sum) : 50;
     }
     Ref<Window<Flow, Sum2>> flow;
 };

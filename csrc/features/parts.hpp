@@ -11,38 +11,29 @@
 #include "base/sliding.hpp"
 #include "base/smooth.hpp"
 #include "base/sorted.hpp"
+#include "base/wide.hpp"
 #include "features/feature.hpp"
 
 namespace smartcore {
 
 inline std::uint32_t count_of(double n) noexcept { return static_cast<std::uint32_t>(n); }
 
-// ---- sources on bars ----
+// ---- sources on bars: `of` where the bar alone tells, a node with a `value` where there is a past ----
 
 struct Close {
-    explicit Close(Graph&) {}
-    void update(const Bar& b) noexcept { value = b.close; }
-    double value = kNaN;
+    static double of(const Bar& b) noexcept { return b.close; }
 };
 struct High {
-    explicit High(Graph&) {}
-    void update(const Bar& b) noexcept { value = b.high; }
-    double value = kNaN;
+    static double of(const Bar& b) noexcept { return b.high; }
 };
 struct Low {
-    explicit Low(Graph&) {}
-    void update(const Bar& b) noexcept { value = b.low; }
-    double value = kNaN;
+    static double of(const Bar& b) noexcept { return b.low; }
 };
 struct Volume {
-    explicit Volume(Graph&) {}
-    void update(const Bar& b) noexcept { value = b.volume; }
-    double value = kNaN;
+    static double of(const Bar& b) noexcept { return b.volume; }
 };
 struct Typical {
-    explicit Typical(Graph&) {}
-    void update(const Bar& b) noexcept { value = (b.high + b.low + b.close) / 3; }
-    double value = kNaN;
+    static double of(const Bar& b) noexcept { return (b.high + b.low + b.close) / 3; }
 };
 // Close less the close before.
 struct Change {
@@ -62,7 +53,7 @@ struct AbsChange {
 struct LogReturn {
     explicit LogReturn(Graph&) {}
     void update(const Bar& b) noexcept {
-        value = std::log(b.close / last);
+        value = log_ratio(b.close, last);
         last = b.close;
     }
     double value = kNaN, last = kNaN;
@@ -77,7 +68,7 @@ struct SquaredReturn {
 struct TrueRange {
     explicit TrueRange(Graph&) {}
     void update(const Bar& b) noexcept {
-        value = known(last) ? std::fmax(b.high, last) - std::fmin(b.low, last) : kNaN;
+        value = known(last) ? (b.high > last ? b.high : last) - (b.low < last ? b.low : last) : kNaN;
         last = b.close;
     }
     double value = kNaN, last = kNaN;
@@ -85,16 +76,31 @@ struct TrueRange {
 
 // ---- what is kept of a source; E is the event that makes its values ----
 
+// A source as its readers hold it: nothing where `of` tells, a reference to the shared node otherwise.
+template <class S, class E>
+struct Source {
+    explicit Source(Graph& g) : node(g.part<S>()) {}
+    double operator()(const E&) const noexcept { return node->value; }
+    Ref<S> node;
+};
+template <class S, class E>
+    requires requires(const E& e) { S::of(e); }
+struct Source<S, E> {
+    explicit Source(Graph&) {}
+    double operator()(const E& e) const noexcept { return S::of(e); }
+};
+
 template <class S, class E = Bar>
 struct Past {
-    explicit Past(Graph& g) : source(g.part<S>()), values(g.arena(), 2) {}
-    void update(const E&) noexcept {
-        if (known(source->value)) values.push(source->value);
+    explicit Past(Graph& g) : source(g), values(g.arena(), 2) {}
+    void update(const E& e) noexcept {
+        const double x = source(e);
+        if (known(x)) values.push(x);
     }
     bool has(std::uint64_t n) const noexcept { return values.has(n); }
     double ago(std::uint32_t n) const noexcept { return values.ago(n); }
 
-    Ref<S> source;
+    [[no_unique_address]] Source<S, E> source;
     History values;
 };
 template <class S, class E = Bar>
@@ -104,54 +110,66 @@ Past<S, E>* past(Graph& g, double n) {
     return p;
 }
 
+// Share of n values below x, ties counted half: 0..1.
+inline double rank_of(double x, const double* values, std::uint32_t n) noexcept {
+    const Below b = count_below(values, n, x);
+    return (static_cast<double>(b.less) + 0.5 * static_cast<double>(b.equal)) / n;
+}
+
 template <class M>
 using SlidingOf = std::conditional_t<requires { typename M::Sums; }, Anchored<M>, Sliding<M>>;
 
 template <class S, class M, class E = Bar>
 struct Window {
-    Window(Graph& g, double n) : source(g.part<S>()), window(g.arena(), count_of(n)) {}
-    void update(const E&) noexcept {
-        if (!known(source->value)) return;
-        if constexpr (requires { source->aggregate(); }) window.push(source->aggregate());
-        else if constexpr (requires { M::of(source->value); }) window.push(M::of(source->value));
-        else window.push(source->value);
+    Window(Graph& g, double n) : source(g), window(g.arena(), count_of(n)) {}
+    void update(const E& e) noexcept {
+        const double x = source(e);
+        if (!known(x)) return;
+        if constexpr (requires { S::aggregate(e); }) window.push(S::aggregate(e));
+        else if constexpr (requires { source.node->aggregate(); }) window.push(source.node->aggregate());
+        else if constexpr (requires { M::of(x); }) window.push(M::of(x));
+        else window.push(x);
     }
     bool full() const noexcept { return window.full(); }
     const M& value() const noexcept { return window.value(); }
 
-    Ref<S> source;
+    [[no_unique_address]] Source<S, E> source;
     SlidingOf<M> window;
 };
 
 template <class S, class E = Bar>
 struct Ordered {
-    Ordered(Graph& g, double n) : source(g.part<S>()), values(g.arena(), count_of(n)) {}
-    void update(const E&) noexcept {
-        if (known(source->value)) values.push(source->value);
+    Ordered(Graph& g, double n) : source(g), values(g.arena(), count_of(n)) {}
+    void update(const E& e) noexcept {
+        const double x = source(e);
+        if (known(x)) values.push(x);
     }
-    Ref<S> source;
+    [[no_unique_address]] Source<S, E> source;
     Sorted values;
 };
 
 template <class S, class E = Bar>
 struct Ema {
-    Ema(Graph& g, double n) : source(g.part<S>()), smooth(Smooth::ema(n)) {}
-    void update(const E&) noexcept {
-        if (known(source->value)) smooth.push(source->value);
+    Ema(Graph& g, double n) : source(g), smooth(Smooth::ema(n)) {}
+    void update(const E& e) noexcept {
+        const double x = source(e);
+        if (known(x)) smooth.push(x);
     }
     double value() const noexcept { return smooth.value(); }
-    Ref<S> source;
+    double below(double x) const noexcept { return smooth.ready() ? smooth.below(x) : kNaN; }  // x - value
+    [[no_unique_address]] Source<S, E> source;
     Smooth smooth;
 };
 
 template <class S, class E = Bar>
 struct Wilder {
-    Wilder(Graph& g, double n) : source(g.part<S>()), smooth(Smooth::wilder(n)) {}
-    void update(const E&) noexcept {
-        if (known(source->value)) smooth.push(source->value);
+    Wilder(Graph& g, double n) : source(g), smooth(Smooth::wilder(n)) {}
+    void update(const E& e) noexcept {
+        const double x = source(e);
+        if (known(x)) smooth.push(x);
     }
     double value() const noexcept { return smooth.value(); }
-    Ref<S> source;
+    [[no_unique_address]] Source<S, E> source;
     Smooth smooth;
 };
 

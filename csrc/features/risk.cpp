@@ -12,7 +12,7 @@ struct Drawdown {
     static int warmup(Params p) { return static_cast<int>(p[0]); }
     Drawdown(Graph& g, Params p) : window(g.part<Window<Close, Max>>(p[0])) {}
     void update(const Bar& b, Out out) noexcept {
-        if (window->full()) out[0] = b.close / window->value().max - 1;
+        if (window->full()) out[0] = (b.close - window->value().max) / window->value().max;
     }
     Ref<Window<Close, Max>> window;
 };
@@ -23,12 +23,13 @@ struct Fhs {
     static constexpr double kLambda = 0.94;          // RiskMetrics 1996, daily
     static constexpr std::uint32_t kSeed = 20;       // returns whose mean square begins the filter
     static constexpr std::uint32_t kLeast = 100;     // residuals before anything is said
+    static constexpr double kMost = 20;              // after a long standstill the first move is no 1e9-sigma event
     static constexpr Meta meta{
-        .name = "fhs", .doc = "Value at risk and expected shortfall of a long position over the next bar by filtered historical simulation.",
+        .name = "fhs", .doc = "Value at risk and expected shortfall of a long position over the next bar by filtered historical simulation: quantiles of returns over their EWMA forecast (begun with 20 returns; at most 20 deviations), once there are 100.",
         .params = {{"window", 100, 10'000}},
         .outputs = {{"sigma", "EWMA (0.94) forecast of the next bar's volatility", "log per bar", 0},
-                    {"var95", "loss not exceeded with 95 %", "fraction"}, {"var99", "loss not exceeded with 99 %", "fraction"},
-                    {"es95", "mean of the worst 5 %", "fraction"}, {"es99", "mean of the worst 1 %", "fraction"}},
+                    {"var95", "log loss not exceeded with 95 %", "log"}, {"var99", "log loss not exceeded with 99 %", "log"},
+                    {"es95", "mean log loss of the worst 5 %", "log"}, {"es99", "mean log loss of the worst 1 %", "log"}},
         .defaults = {{500}}, .source = "Barone-Adesi, Giannopoulos, Vosper 1999; RiskMetrics 1996"};
     static int warmup(Params) { return 1 + kSeed + kLeast; }
     Fhs(Graph& g, Params p) : r(g.part<LogReturn>()), residuals(g.arena(), count_of(p[0])) {}
@@ -40,7 +41,7 @@ struct Fhs {
             ++seen;
             return;
         }
-        if (variance > 0) residuals.push(x / std::sqrt(variance));  // before this return is learnt from
+        if (variance > 0) residuals.push(not_below(not_above(x / std::sqrt(variance), kMost), -kMost));  // before it is learnt
         variance = kLambda * variance + (1 - kLambda) * x * x;
         if (variance < 1e-300) variance = 0;
         const std::uint32_t n = residuals.size();

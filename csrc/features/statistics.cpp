@@ -15,7 +15,7 @@ struct ZScore {
     void update(const Bar& b, Out out) noexcept {
         if (!window->full()) return;
         const Moments2& m = window->value();
-        out[0] = m.m2() > 0 ? (b.close - m.mean()) / std::sqrt(m.variance()) : 0;
+        out[0] = m.m2() > 0 ? m.from_mean(b.close) / std::sqrt(m.variance()) : 0;
     }
     Ref<Window<Close, Moments2>> window;
 };
@@ -26,11 +26,12 @@ struct Rank {
         .outputs = {{"", "share of the window below the close, ties half", "0..1", 0, 1}}, .defaults = {{20}, {100}},
         .source = "Conover 1999, chapter 5"};
     static int warmup(Params p) { return static_cast<int>(p[0]); }
-    Rank(Graph& g, Params p) : closes(g.part<Ordered<Close>>(p[0])) {}
-    void update(const Bar&, Out out) noexcept {
-        if (closes->values.full()) out[0] = closes->values.rank();
+    Rank(Graph& g, Params p) : n(count_of(p[0])), closes(past<Close>(g, p[0])) {}
+    void update(const Bar& b, Out out) noexcept {
+        if (closes->has(n)) out[0] = rank_of(b.close, closes->values.last(n), n);
     }
-    Ref<Ordered<Close>> closes;
+    std::uint32_t n;
+    Ref<Past<Close>> closes;
 };
 
 struct Quantile {
@@ -42,7 +43,7 @@ struct Quantile {
     static int warmup(Params p) { return static_cast<int>(p[0]); }
     Quantile(Graph& g, Params p) : q(p[1] / 100), closes(g.part<Ordered<Close>>(p[0])) {}
     void update(const Bar& b, Out out) noexcept {
-        if (closes->values.full()) out[0] = b.close / closes->values.quantile(q) - 1;
+        if (closes->values.full()) out[0] = closes->values.above_quantile(b.close, q);
     }
     double q;
     Ref<Ordered<Close>> closes;

@@ -13,7 +13,7 @@ struct LogReturnOver {
     static int warmup(Params p) { return static_cast<int>(p[0]) + 1; }
     LogReturnOver(Graph& g, Params p) : n(count_of(p[0])), close(past<Close>(g, p[0] + 1)) {}
     void update(const Bar& b, Out out) noexcept {
-        if (close->has(n + 1)) out[0] = std::log(b.close / close->ago(n));
+        if (close->has(n + 1)) out[0] = log_ratio(b.close, close->ago(n));
     }
     std::uint32_t n;
     Ref<Past<Close>> close;
@@ -27,7 +27,7 @@ struct SmaDistance {
     static int warmup(Params p) { return static_cast<int>(p[0]); }
     SmaDistance(Graph& g, Params p) : window(g.part<Window<Close, Moments2>>(p[0])) {}
     void update(const Bar& b, Out out) noexcept {
-        if (window->full()) out[0] = b.close / window->value().mean() - 1;
+        if (window->full()) out[0] = window->value().from_mean(b.close) / window->value().mean();
     }
     Ref<Window<Close, Moments2>> window;
 };
@@ -39,7 +39,7 @@ struct EmaDistance {
         .defaults = {{10}, {30}, {100}}, .source = "Murphy 1999, chapter 9"};
     static int warmup(Params p) { return static_cast<int>(p[0]); }
     EmaDistance(Graph& g, Params p) : ema(g.part<Ema<Close>>(p[0])) {}
-    void update(const Bar& b, Out out) noexcept { out[0] = b.close / ema->value() - 1; }
+    void update(const Bar& b, Out out) noexcept { out[0] = ema->below(b.close) / ema->value(); }
     Ref<Ema<Close>> ema;
 };
 
@@ -53,12 +53,12 @@ struct Macd {
     static int warmup(Params p) { return static_cast<int>(std::fmax(p[0], p[1]) + p[2]) - 1; }
     Macd(Graph& g, Params p) : fast(g.part<Ema<Close>>(p[0])), slow(g.part<Ema<Close>>(p[1])), signal(Smooth::ema(p[2])) {}
     void update(const Bar&, Out out) noexcept {
-        const double line = (fast->value() - slow->value()) / slow->value();
+        const double line = (slow->below(fast->value()) + fast->smooth.low) / slow->value();
         if (!known(line)) return;
         signal.push(line);
         if (!signal.ready()) return;
         out[0] = line;
-        out[1] = line - signal.level;
+        out[1] = signal.below(line);
     }
     Ref<Ema<Close>> fast, slow;
     Smooth signal;
@@ -88,8 +88,8 @@ struct Adx::Direction {
         high = b.high;
         low = b.low;
         const double tr = range->value();
-        plus = known(tr) ? (tr > 0 ? 100 * up.value() / tr : 0) : kNaN;
-        minus = known(tr) ? (tr > 0 ? 100 * down.value() / tr : 0) : kNaN;
+        plus = known(tr) ? (tr > 0 ? 100 * (up.value() / tr) : 0) : kNaN;
+        minus = known(tr) ? (tr > 0 ? 100 * (down.value() / tr) : 0) : kNaN;
     }
     Ref<Wilder<TrueRange>> range;
     Smooth up, down;
@@ -99,7 +99,7 @@ Adx::Adx(Graph& g, Params p) : direction(g.part<Direction>(p[0])), smooth(Smooth
 void Adx::update(const Bar&, Out out) noexcept {
     const double plus = direction->plus, minus = direction->minus, sum = plus + minus;
     if (!known(sum)) return;
-    smooth.push(sum > 0 ? 100 * std::fabs(plus - minus) / sum : 0);
+    smooth.push(sum > 0 ? 100 * (std::fabs(plus - minus) / sum) : 0);
     out[0] = smooth.value();
 }
 
@@ -119,13 +119,15 @@ struct Aroon {
         explicit Highs(Graph&) {}
         void update(const Bar& b) noexcept { value = b.high, when += 1; }
         LastMax aggregate() const noexcept { return {value, when}; }
-        double value = kNaN, when = 0;
+        double value = kNaN;
+        std::int64_t when = 0;
     };
     struct Lows {
         explicit Lows(Graph&) {}
         void update(const Bar& b) noexcept { value = b.low, when += 1; }
         LastMin aggregate() const noexcept { return {value, when}; }
-        double value = kNaN, when = 0;
+        double value = kNaN;
+        std::int64_t when = 0;
     };
     static constexpr Meta meta{
         .name = "aroon", .doc = "Aroon oscillator: which came later, the highest high or the lowest low.",
@@ -135,7 +137,7 @@ struct Aroon {
     static int warmup(Params p) { return static_cast<int>(p[0]) + 1; }
     Aroon(Graph& g, Params p) : scale(100 / p[0]), high(g.part<Window<Highs, LastMax>>(p[0] + 1)), low(g.part<Window<Lows, LastMin>>(p[0] + 1)) {}
     void update(const Bar&, Out out) noexcept {
-        if (high->full()) out[0] = scale * (high->value().when - low->value().when);
+        if (high->full()) out[0] = scale * static_cast<double>(high->value().when - low->value().when);
     }
     double scale;
     Ref<Window<Highs, LastMax>> high;
@@ -152,7 +154,7 @@ struct EfficiencyRatio {
     void update(const Bar& b, Out out) noexcept {
         if (!path->full()) return;
         const double sum = path->value().sum;
-        out[0] = sum > 0 ? std::fmin(std::fabs(b.close - close->ago(n)) / sum, 1) : 0;
+        out[0] = sum > 0 ? not_above(std::fabs(b.close - close->ago(n)) / sum, 1) : 0;
     }
     std::uint32_t n;
     Ref<Past<Close>> close;

@@ -1,4 +1,6 @@
 // Volatility: ranges, bands, realised volatility of bars.
+#include <bit>
+
 #include "features/families.hpp"
 #include "features/parts.hpp"
 
@@ -27,7 +29,7 @@ struct Bollinger {
         if (!window->full()) return;
         const Moments2& m = window->value();
         const double band = 2 * width * std::sqrt(m.variance());
-        out[0] = band > 0 ? (b.close - m.mean()) / band + 0.5 : 0.5;
+        out[0] = band > 0 ? m.from_mean(b.close) / band + 0.5 : 0.5;
         out[1] = band / m.mean();
     }
     double width;
@@ -63,7 +65,7 @@ struct Parkinson {
     struct Range {
         explicit Range(Graph&) {}
         void update(const Bar& b) noexcept {
-            const double x = std::log(b.high / b.low);
+            const double x = log_ratio(b.high, b.low);
             value = x * x;
         }
         double value = kNaN;
@@ -84,7 +86,7 @@ struct GarmanKlass {
     struct Term {
         explicit Term(Graph& g) : range(g.part<Parkinson::Range>()) {}
         void update(const Bar& b) noexcept {
-            const double body = std::log(b.close / b.open);
+            const double body = log_ratio(b.close, b.open);
             value = 0.5 * range->value - (2 * 0.6931471805599453 - 1) * body * body;
         }
         Ref<Parkinson::Range> range;
@@ -97,35 +99,34 @@ struct GarmanKlass {
     static int warmup(Params p) { return static_cast<int>(p[0]); }
     GarmanKlass(Graph& g, Params p) : n(p[0]), window(g.part<Window<Term, Sum>>(p[0])) {}
     void update(const Bar&, Out out) noexcept {
-        if (window->full()) out[0] = std::sqrt(std::fmax(window->value().sum, 0) / n);
+        if (window->full()) out[0] = std::sqrt(not_below(window->value().sum, 0) / n);
     }
     double n;
     Ref<Window<Term, Sum>> window;
 };
 
+// Equal volatilities differ in their last bits, and should tie.
+inline double twelve_digits(double x) noexcept {
+    return std::bit_cast<double>((std::bit_cast<std::uint64_t>(x) + 0x800) & ~std::uint64_t{0xfff});
+}
+
 struct VolatilityPercentile {
-    struct Level {
-        Level(Graph& g, double n) : window(g.part<Window<LogReturn, Moments2>>(n)) {}
-        void update(const Bar&) noexcept {
-            if (window->full()) value = std::sqrt(window->value().sample_variance());
-        }
-        Ref<Window<LogReturn, Moments2>> window;
-        double value = kNaN;
-    };
     static constexpr Meta meta{
         .name = "volatility_percentile", .doc = "How today's volatility ranks among its own recent past.",
         .params = {{"window", 2, 10'000}, {"history", 2, 10'000}},
-        .outputs = {{"", "rank of volatility over `window` among its last `history` values, ties half", "0..1", 0, 1}},
+        .outputs = {{"", "rank of volatility over `window` among its last `history` values, ties (to 12 digits) half", "0..1", 0, 1}},
         .defaults = {{20, 250}}, .source = "Connors and Raschke 1995, chapter 27"};
     static int warmup(Params p) { return static_cast<int>(p[0] + p[1]); }
-    VolatilityPercentile(Graph& g, Params p) : level(g.part<Level>(p[0])), past(g.arena(), count_of(p[1])) {}
+    VolatilityPercentile(Graph& g, Params p) : n(count_of(p[1])), window(g.part<Window<LogReturn, Moments2>>(p[0])), past(g.arena(), n) {}
     void update(const Bar&, Out out) noexcept {
-        if (!known(level->value)) return;
-        past.push(level->value);
-        if (past.full()) out[0] = past.rank();
+        if (!window->full()) return;
+        const double variance = twelve_digits(window->value().m2());  // ranks as its root does
+        past.push(variance);
+        if (past.has(n)) out[0] = rank_of(variance, past.last(n), n);
     }
-    Ref<Level> level;
-    Sorted past;
+    std::uint32_t n;
+    Ref<Window<LogReturn, Moments2>> window;
+    History past;
 };
 
 constexpr Kind kinds[] = {kind<Atr>, kind<Bollinger>, kind<Volatility>, kind<RealisedVolatility>,

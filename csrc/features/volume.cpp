@@ -33,13 +33,8 @@ struct Obv {
 
 struct VwapDistance {
     struct Money {
-        explicit Money(Graph&) {}
-        void update(const Bar& b) noexcept {
-            value = b.volume;
-            money = b.volume * (b.high + b.low + b.close) / 3;
-        }
-        Sum2 aggregate() const noexcept { return {money, value}; }
-        double value = kNaN, money = 0;
+        static double of(const Bar& b) noexcept { return b.volume; }
+        static Sum2 aggregate(const Bar& b) noexcept { return {b.volume * Typical::of(b), b.volume}; }
     };
     static constexpr Meta meta{
         .name = "vwap_distance", .doc = "Close relative to the volume-weighted average price of the window.",
