@@ -150,6 +150,7 @@ def test_binds_to_the_default_set_and_reads_its_own_columns(model):
     expected = model.run(table)
     model.reset()
     np.testing.assert_array_equal(model.bind(features).run(full), expected)
+    np.testing.assert_array_equal(Model.load(model.contract.name, features=features).run(full), expected)
 
 
 def test_missing_columns_are_named(model):

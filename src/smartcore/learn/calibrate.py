@@ -18,9 +18,7 @@ def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def log_loss(logits: NDArray[np.floating], label: NDArray[np.integer], temperature: float = 1.0) -> float:
-    """Mean negative log-likelihood of ``label`` (n,) under softmax(logits / temperature), logits (n,
-    classes).
-    """
+    """Mean negative log-likelihood of ``label`` (n,) under softmax(logits / temperature), logits (n, classes)."""
     z = np.asarray(logits, np.float64) / temperature
     z = z - z.max(1, keepdims=True)
     return float(np.mean(np.log(np.exp(z).sum(1)) - z[np.arange(len(z)), label]))
@@ -29,9 +27,7 @@ def log_loss(logits: NDArray[np.floating], label: NDArray[np.integer], temperatu
 def temperature(
     logits: NDArray[np.floating], label: NDArray[np.integer], low: float = 0.2, high: float = 20.0
 ) -> float:
-    """The temperature in [low, high] with the least log-loss, to a relative 1e-4. Rows whose label is
-    negative are left out.
-    """
+    """The temperature in [low, high] with the least log-loss, to a relative 1e-4; negative labels do not count."""
     known = label >= 0
     logits, label = logits[known], label[known]
     a, b = np.log(low), np.log(high)

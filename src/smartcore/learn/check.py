@@ -34,17 +34,13 @@ class Report:
     golden: float
     """File against its own golden rows."""
     parity: float | None
-    """File against its source, carried over hundreds of ticks, a twentieth of the values unknown; None
-    without a source.
-    """
+    """File against its source over hundreds of ticks, a twentieth of the values unknown; None without a source."""
     unknown: float | None
     """The same on rows of which half or all values are unknown."""
     optimiser: float
     """All of onnxruntime's graph optimisations against none."""
     coreml_partitions: int | None
-    """MLProgram partitions by onnxruntime's own static checker; 1 is the aim for a net, trees never run
-    there.
-    """
+    """MLProgram partitions by onnxruntime's own static checker; 1 is the aim for a net, trees never run there."""
     coreml_nodes: str
     """Nodes of the graph it would take."""
     forgets: int
@@ -62,12 +58,11 @@ class Report:
 
 
 def check(path: Path | str, source: Any = None, rows: NDArray[np.float32] | None = None, quick: bool = False) -> Report:
-    """Run every gate over a file. Nothing raises but a file that cannot be loaded: what failed is in
-    ``Report.failures``.
+    """Run every gate over a file. Raises only where it cannot be loaded: what failed is in ``Report.failures``.
 
-    source   the torch step net it was exported from, or any ``Source``; None leaves parity out
-    rows     raw rows (n, k) to step over; None: noise around the golden rows
-    quick    a fifth of the timing
+    source: the torch step net it was exported from, or any ``Source``; None leaves parity out.
+    rows: raw rows (n, k) to step over; None makes noise around the golden rows.
+    quick: a fifth of the timing.
     """
     path = Path(path)
     failures: list[str] = []
@@ -148,8 +143,7 @@ def torch_source(net: Any) -> Source:
 
 
 def coreml(path: Path) -> tuple[int, int, int]:
-    """(MLProgram partitions, nodes in them, all nodes) by
-    ``onnxruntime.tools.check_onnx_model_mobile_usability``'s own parts.
+    """(MLProgram partitions, nodes in them, all nodes), by ``onnxruntime.tools.check_onnx_model_mobile_usability``.
 
     Static: operator names and fixed shapes after basic optimisation. It has never run a graph; nor have we,
     without a Mac.
@@ -168,9 +162,7 @@ def coreml(path: Path) -> tuple[int, int, int]:
 
 
 def batched(wide: Path, path: Path, rows: NDArray[np.float32], size: int = 7) -> float:
-    """Largest difference between the variant with a free batch and the shipped one, over ``size`` parallel
-    streams.
-    """
+    """Largest difference between the variant with a free batch and the shipped one, over ``size`` parallel streams."""
     model, server = Model.load(path), session(wide)
     streams = rows[: len(rows) // size * size][: 50 * size].reshape(size, -1, rows.shape[1])
     alone = np.stack([_fresh(model, stream) for stream in streams], axis=1)
@@ -184,9 +176,7 @@ def batched(wide: Path, path: Path, rows: NDArray[np.float32], size: int = 7) ->
 
 
 def forgets(model: Model, rows: NDArray[np.float32], close: float = 0.01) -> int:
-    """Ticks after which a model started at zero agrees to ``close`` with one that had seen half of ``rows``
-    before.
-    """
+    """Ticks after which a model started at zero agrees to ``close`` with one that had seen half of ``rows`` before."""
     if not model.contract.states:
         return 0
     half = len(rows) // 2

@@ -1,8 +1,7 @@
-"""From events to what a model learns from: rows of a feature set on a clock, the price beside them, the label
-after them.
+"""From events to what a model learns from: rows of a feature set on a clock, a price and a label beside each.
 
-Whatever is fitted (thresholds, normal scores) is fitted on training recordings. Sequences are views of the
-rows; only the batch that is being trained on is copied.
+Whatever is fitted (thresholds, normal scores) is fitted on training recordings. Sequences are views of the rows; only
+the batch that is being trained on is copied.
 """
 
 from __future__ import annotations
@@ -50,9 +49,7 @@ def sample(
 
 
 def move(series: Series, horizon: int, window: int = 0) -> NDArray[np.float64]:
-    """Log return from each row to ``horizon`` nanoseconds later, or to the mean of that horizon's last
-    ``window``.
-    """
+    """Log return from each row to ``horizon`` nanoseconds later, or to the mean of that horizon's last ``window``."""
     if window:
         return labels.smoothed(series.ts, series.mid, horizon, window)
     return labels.fixed_horizon(series.ts, series.mid, horizon)
@@ -64,16 +61,13 @@ def label(series: Sequence[Series], horizon: int, window: int, low: float, high:
 
 
 def purge(train: Series, start: int, horizon: int, embargo: int = 0) -> Series:
-    """The rows of ``train`` whose label was over ``embargo`` nanoseconds before ``start``, the first row it
-    is tested on.
-    """
+    """The rows of ``train`` whose label was known ``embargo`` nanoseconds before ``start``, where the test begins."""
     keep = train.ts + horizon + embargo < start
     return Series(train.ts[keep], train.rows[keep], train.mid[keep], train.label[keep])
 
 
 def normal_scores(series: Sequence[Series], knots: int = 16, reach: float = 2.6) -> NDArray[np.float64]:
-    """What turns each column into a standard normal: (2, k, knots), values in increasing order and their
-    scores.
+    """What turns each column into a standard normal: (2, k, knots), values in increasing order and their scores.
 
     The scores go from -``reach`` to ``reach``, the values are the quantiles of the known ones that belong to
     them. A value that holds several quantiles gets the mean of their scores, and the last knot is repeated

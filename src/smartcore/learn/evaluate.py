@@ -1,5 +1,4 @@
-"""How good three-class probabilities are, and the floors any model has to stand above before it is worth a
-word.
+"""How good three-class probabilities are, and the floors any model has to stand above before it is worth a word.
 
 Scores are printed side by side because each alone misleads: accuracy rewards the largest class, macro-F1
 ignores confidence, and neither says whether a probability of 0.6 happens six times in ten (Brier, log-loss,
@@ -20,11 +19,9 @@ Labels = NDArray[np.integer]
 
 
 def scores(prob: Floats, label: Labels) -> dict[str, float]:
-    """All of ``SCORES`` for probabilities (n, classes) and true classes (n,); rows with a negative label are
-    left out.
+    """All of ``SCORES`` for probabilities (n, classes) and true classes (n,); rows with a negative label are left out.
 
-    Brier is the sum over classes, 0 to 2. ECE: top-class confidence against hit rate over 15 bins of equal
-    count.
+    Brier is the sum over classes, 0 to 2. ECE: top-class confidence against hit rate, 15 bins of equal count.
     """
     known = label >= 0
     prob, label = np.asarray(prob, np.float64)[known], np.asarray(label)[known]
@@ -78,10 +75,10 @@ def floors(
 ) -> dict[str, Floats]:
     """What costs nothing to know, as probabilities (n, 3) for the rows of ``label`` (n,).
 
-    majority     the class frequencies of the training labels last return  the sign of the move over the last
-    sample persistence  the last label whose horizon is over: what happened over the horizon that ends now
-    (``past_label``) logistic     multinomial regression on level-1 queue imbalance, fitted on the training
-    rows
+    majority: the class frequencies of the training labels.
+    last return: the sign of the move over the last sample.
+    persistence: the last label whose horizon is over (``past_label``).
+    logistic: multinomial regression on level-1 queue imbalance, fitted on the training rows.
     """
     from sklearn.linear_model import LogisticRegression
 

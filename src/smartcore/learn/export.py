@@ -30,12 +30,10 @@ IR = 10
 def export_net(
     net: torch.nn.Module, contract: Contract, golden: NDArray[np.float32], path: Path, dynamic: bool = False
 ) -> Contract:
-    """Write a step net, ``forward(row, *states) -> (scores, *states)``, to ``path``; return the contract as
-    written.
+    """Write a step net, ``forward(row, *states) -> (scores, *states)``, to ``path``; return the contract as written.
 
-    golden    (n, k) raw rows, some values unknown; their scores are computed by the written file and stored
-    in it dynamic   a variant with a free batch dimension, for a server that batches; :meth:`Model.load` takes
-    the static one only
+    golden: (n, k) raw rows, some values unknown; their scores are computed by the written file and stored in it.
+    dynamic: a variant with a free batch dimension, for a server that batches; :meth:`Model.load` takes the static one.
     """
     generator = torch.Generator().manual_seed(1)
     rows = 2 if dynamic else 1  # a dimension of one would be specialised
@@ -61,9 +59,7 @@ def export_net(
 
 
 def write(model: onnx.ModelProto, contract: Contract, golden: NDArray[np.float32] | None, path: Path) -> Contract:
-    """Put the contract into a model, with its golden scores, cache key and the versions it was made with, and
-    save it.
-    """
+    """Put the contract, golden scores, cache key and versions into a model, save it, return the contract."""
     contract = replace(contract, created_with=versions(), golden=None, cache_key="")
     model.ir_version = IR
     model.producer_name, model.producer_version = "smartcore", contract.created_with.get("smartcore", "")

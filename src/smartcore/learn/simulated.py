@@ -122,18 +122,14 @@ class Data:
         }  # fmt: skip
 
     def golden(self) -> NDArray[np.float32]:
-        """(16, k) test rows to ship: the first of a recording, where much is unknown yet, and later ones that
-        move.
-        """
+        """(16, k) test rows to ship: the first of a recording, where much is unknown yet, and later ones that move."""
         rows = self.test[0].rows
         late = np.linspace(len(rows) // 2, len(rows) - 1, 12).astype(int)
         return np.concatenate([rows[:4], rows[late]])
 
 
 def make(config: Config = Config(), control: bool = False) -> Data:
-    """Simulate, sample and label. ``control``: the same of :func:`random_walk`, on which nothing can be
-    learned.
-    """
+    """Simulate, sample and label. ``control``: the same of :func:`random_walk`, on which nothing can be learned."""
     counts = (config.train, config.valid, config.test)
     series, n = [], 0
     step = (config.minutes + config.gap) * 60 * SECOND

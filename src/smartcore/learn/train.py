@@ -1,5 +1,4 @@
-"""Train a streaming net on sequences: seeded, with early stopping on the validation loss of the *carried*
-state.
+"""Train a streaming net on sequences: seeded, with early stopping on the validation loss of the *carried* state.
 
 Validation runs each recording from its first row to its last in one go, as the live model would; only
 training cuts sequences.
@@ -54,9 +53,7 @@ class Fitted:
 
 
 def fit(net: Any, train: Sequence[Series], valid: Sequence[Series], config: Config = Config(), seed: int = 0) -> Fitted:
-    """Minimise cross-entropy. ``net`` has ``sequence(rows, h) -> (logits, h)``; it is trained in place and
-    returned.
-    """
+    """Minimise cross-entropy. ``net`` has ``sequence(rows, h) -> (logits, h)``; it is trained in place and returned."""
     torch.set_num_threads(config.threads)
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)

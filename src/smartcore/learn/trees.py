@@ -1,5 +1,4 @@
-"""Gradient-boosted trees of three classes, LightGBM, as one ONNX graph: raw row in, calibrated probabilities
-out.
+"""Gradient-boosted trees of three classes, LightGBM, as one ONNX graph: raw row in, calibrated probabilities out.
 
     row (1, k) -> TreeEnsembleClassifier (raw scores) -> / temperature -> softmax
 

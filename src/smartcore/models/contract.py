@@ -42,8 +42,7 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Golden:
-    """Rows fed in order from a fresh state, and the scores the exported file gave: re-run whenever the file
-    is loaded.
+    """Rows fed in order from a fresh state, and the scores the exported file gave: re-run whenever the file is loaded.
 
     ``rows`` is float32 (n, columns) and holds unknown values too; ``scores`` is float32 (n, classes).
     """
@@ -75,13 +74,9 @@ class Contract:
     columns: tuple[str, ...]
     """The columns of a feature set that the model reads, in the order of its input."""
     fingerprint: str
-    """``FeatureSet(columns).fingerprint`` of the engine it was trained with: names, parameters and kernel
-    versions.
-    """
+    """``FeatureSet(columns).fingerprint`` of the engine it was trained with: names, parameters and kernel versions."""
     sample: str
-    """Which moments were rows in training, as in ``Engine.run(sample=...)``: "1s", "bar". Step it at that
-    pace.
-    """
+    """Which moments were rows in training, as in ``Engine.run(sample=...)``: "1s", "bar". Step it at that pace."""
     bars: str | None
     """How bars were made in training, as in ``Engine(bars=...)``; None where they came as events."""
     horizon: str

@@ -1,5 +1,4 @@
-"""The onnxruntime session of a model: the options that measured best, and on Apple the race that may choose
-CoreML.
+"""The onnxruntime session of a model: the options that measured best, and on Apple the race that may choose CoreML.
 
 One thread has the best p99 for graphs of 10 to 400 us: a second one lowers the median by a fifth and raises
 p99 to milliseconds as soon as its core is busy. Extended and full optimisation are within 1% of each other on
@@ -35,8 +34,7 @@ def session(path: Path, providers: list[Any] | None = None, optimise: bool = Tru
 
 
 def race(path: Path, cpu: Any, contract: Contract, start: Callable[[Any], Any], runs: int = 200) -> Any:
-    """The CoreML session if it gives the golden scores and has the better p99 over ``runs`` steps; else
-    ``cpu``.
+    """The CoreML session if it gives the golden scores and has the better p99 over ``runs`` steps; else ``cpu``.
 
     ``start(session)`` makes a fresh model of a session. Not measured by us: no Mac was at hand. What it
     guards against is on record elsewhere: half-precision answers off by 1e-2 and more, dispatch that costs

@@ -57,16 +57,23 @@ class Model:
         self._expect(np.arange(contract.width, dtype=np.intp), contract.width)
 
     @classmethod
-    def load(cls, source: str | Path, *, providers: str | list[Any] = "cpu", verify: bool = True) -> Model:
+    def load(
+        cls,
+        source: str | Path,
+        *,
+        features: Columns | None = None,
+        providers: str | list[Any] = "cpu",
+        verify: bool = True,
+    ) -> Model:
         """Open a file, or a shipped model by name, and re-run its golden rows.
 
-        providers  "cpu"; "auto": on Apple CoreML if it wins a start-up race (see
-        ``smartcore.models.providers``); or a list
-                   as onnxruntime takes it
-        verify     False skips the golden rows (a few hundred microseconds)
+        features: the feature set whose rows it will read, as for :meth:`bind`.
+        providers: "cpu"; "auto", on Apple CoreML if it wins a start-up race (``smartcore.models.providers``); or a
+        list as onnxruntime takes it.
+        verify: False skips the golden rows, a few hundred microseconds.
 
-        Raises FileNotFoundError, and ContractMismatch for a file without a contract, of another layout, or
-        whose scores on its golden rows are not those it was shipped with.
+        Raises FileNotFoundError, and ContractMismatch for a file without a contract, of another layout, of columns that
+        ``features`` lacks, or whose scores on its golden rows are not those it was shipped with.
         """
         path = _find(source)
         session = _providers.session(path, providers if isinstance(providers, list) else None)
@@ -84,7 +91,8 @@ class Model:
                     f"model {contract.name!r} ({path.name}) gives other scores here than when exported: "
                     f"its golden rows differ by {worst:.2g}, more than {contract.golden.tolerance:.2g}"
                 )
-        return cls(session, contract)
+        model = cls(session, contract)
+        return model if features is None else model.bind(features)
 
     def bind(self, features: Columns) -> Model:
         """Read rows of this feature set from now on: finds each column once. Returns self.
@@ -111,8 +119,7 @@ class Model:
         return self
 
     def step(self, row: NDArray[np.float64]) -> NDArray[np.float64]:
-        """One row in, a new float64 array (3,) of calibrated probabilities (down, flat, up) out; the state
-        moves on by one.
+        """One row in, calibrated probabilities (down, flat, up) out, a new float64 (3,); the state moves on by one.
 
         ``row`` is float64 (n,), a row of the bound feature set (``Engine.row``); unbound, the contract's
         columns in order. Values not known yet (NaN) are the graph's business: ``contract.missing`` says what
@@ -130,9 +137,7 @@ class Model:
         return self._output.astype(np.float64)
 
     def run(self, table: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Rows (n, columns) stepped in order from the present state: (n, 3). History is the live step in a
-        loop.
-        """
+        """Rows (n, columns) stepped in order from the present state: (n, 3). History is the live step in a loop."""
         out = np.empty((len(table), len(self.contract.classes)))
         for i, row in enumerate(np.asarray(table, np.float64)):
             out[i] = self.step(row)
@@ -150,9 +155,7 @@ class Model:
 
     @property
     def ready(self) -> bool:
-        """Whether enough steps were taken since the last reset for the scores to be trusted
-        (``contract.warm_up``).
-        """
+        """Whether enough steps were taken since the last reset for the scores to be trusted (``contract.warm_up``)."""
         return self._steps >= self.contract.warm_up
 
     def reset(self) -> None:
@@ -163,9 +166,7 @@ class Model:
             pair[0][...] = 0
 
     def fork(self) -> Model:
-        """Another model over the same loaded file, bound alike, with its own fresh state: one per instrument
-        or thread.
-        """
+        """Another model over the same file, bound alike, with its own fresh state: one per instrument or thread."""
         other = Model(self._session, self.contract)
         other._expect(self._index, self._width)
         return other
@@ -217,9 +218,7 @@ class Model:
         return (c.cache_key or c.fingerprint).encode()[:32].ljust(32)
 
     def _bind_buffers(self) -> None:
-        """Bind every input and output to memory of ours, once; state tensors twice, with the roles of the two
-        swapped.
-        """
+        """Bind inputs and outputs to memory of ours, once; state tensors twice, with the roles of the two swapped."""
         from onnxruntime import OrtValue
 
         c = self.contract

@@ -1,3 +1,1 @@
-"""One net a file, its configuration on top. Every net normalises raw rows inside and exports as one CoreML
-partition.
-"""
+"""One net a file, its configuration on top. Each normalises raw rows inside and exports as one CoreML partition."""

@@ -1,8 +1,6 @@
-"""A streaming GRU: one row and its state in, three probabilities and the next state out, at one cost for
-every tick.
+"""A streaming GRU: one row and its state in, three probabilities and the next state out, at one cost for every tick.
 
-    row (b, k) -> normal scores -> linear, GELU (e) -> GRU cell (h) -> linear of [h, e] -> / temperature ->
-    softmax
+    row (b, k) -> normal scores -> linear, GELU (e) -> GRU cell (h) -> linear of [h, e] -> / temperature -> softmax
 
 ``step`` is written out in matrix products, sigmoids and tanhs with rank-2 states: that is what exports, as
 one CoreML partition. ``sequence`` runs the same weights through torch's fused GRU, for training. A test holds
@@ -35,8 +33,7 @@ class Config:
 
 
 class Gru(nn.Module):
-    """``knots`` is (2, k, m): m values of each column and the normal scores they stand for
-    (``data.normal_scores``).
+    """``knots`` is (2, k, m): m values of each column and the normal scores they stand for (``data.normal_scores``).
 
     Between knots a score is interpolated, beyond the outermost it is held: whatever the tails of a column, or
     one bad print in it, the net sees a number of ordinary size. Trees are indifferent to the scale of a
@@ -99,9 +96,7 @@ class Gru(nn.Module):
         return torch.softmax(logits * self.sharpness, dim=1), h
 
     def sequence(self, rows: Tensor, h: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Raw rows (b, t, k), state (b, hidden) or None for zeros -> logits (b, t, classes), last state (b,
-        hidden).
-        """
+        """Raw rows (b, t, k), state (b, hidden) or None for zeros -> logits (b, t, classes), last state (b, hidden)."""
         e = self.encode(rows)
         out, last = self.cell(e, None if h is None else h.unsqueeze(0))
         return self.head(self.dropout(torch.cat([out, e], dim=2))), last.squeeze(0)
