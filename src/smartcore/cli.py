@@ -10,6 +10,7 @@ import gc
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -149,19 +150,28 @@ def _models(wanted: str, deep: bool) -> list[sc.Model]:
 
 def _policy(options: argparse.Namespace, **defaults: Any) -> Policy:
     """A policy from defaults and ``--set name=value``."""
-    values = dict(defaults)
-    known = {f.name: f for f in fields(sc.Policy) if f.init}
-    for pair in options.set or []:
+    values = defaults | _assigned("--set", options.set)
+    known = [f.name for f in fields(sc.Policy) if f.init]
+    for name in values:
+        if name not in known:
+            raise Refused(f"--set {name}: no such field of the policy; there are {', '.join(known)}")
+    if isinstance(values.get("uncalibrated"), list):
+        values["uncalibrated"] = frozenset(values["uncalibrated"])
+    return sc.Policy(**values)
+
+
+def _assigned(option: str, pairs: Sequence[str] | None) -> dict[str, Any]:
+    """NAME=VALUE pairs; values are JSON where they can be read as that, else text."""
+    values: dict[str, Any] = {}
+    for pair in pairs or ():
         name, equals, text = pair.partition("=")
-        if not equals or name not in known:
-            raise Refused(f"--set {pair}: write NAME=VALUE with a field of the policy: {', '.join(known)}")
+        if not equals or not name.isidentifier():
+            raise Refused(f"{option} {pair}: write NAME=VALUE")
         try:
             values[name] = json.loads(text)
         except ValueError:
             values[name] = text
-        if name == "uncalibrated" and isinstance(values[name], list):
-            values[name] = frozenset(values[name])
-    return sc.Policy(**values)
+    return values
 
 
 def _replay(
@@ -258,7 +268,9 @@ def _simulated(seconds: float, seed: int, screen: Screen) -> tuple[np.ndarray, l
 def _span(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.3g} s"
-    return f"{seconds / 60:.3g} min" if seconds < 7200 else f"{seconds / 3600:.3g} h"
+    if seconds < 7200:
+        return f"{seconds / 60:.3g} min"
+    return f"{seconds / 3600:.3g} h" if seconds < 172_800 else f"{seconds / 86400:.4g} days"
 
 
 def _figures(latency: Latency) -> str:
@@ -332,9 +344,9 @@ def demo(options: argparse.Namespace) -> int:
         "events": f"{len(events):,}",
         "decisions": f"{len(session):,}",
         "events per second": f"{len(events) / spent:,.0f}",
-        "decision, hot p50 / p99": _pair(hot.latency),
-        "decision, paced p50 / p99": _pair(paced.latency),
-        "event without decision": f"{quiet:.2f} µs",
+        "hot p50 / p99": _pair(hot.latency),
+        **({"paced p50 / p99": _pair(paced.latency)} if options.paced else {}),
+        "other events, each": f"{quiet:.2f} µs",
         "resident memory": f"{memory:.0f} MiB",
     }
     costs = f"Fee {policy.fee_bps:g} bps a side" + (
@@ -401,8 +413,14 @@ def run(options: argparse.Namespace) -> int:
         raise Refused(f"{source} is a folder; --data takes a file")
     if options.limit is not None and options.limit < 1:
         raise Refused(f"--limit {options.limit}: a number above 0 is wanted")
+    _policy(options, every=options.every or "bar", fee_bps=options.fee_bps)  # what is wrong shows before a long read
+    if options.bars not in ("auto", "none"):
+        sc.Engine([], bars=options.bars)
     screen.progress(f"reading {source.name}")
-    events = read(source, options.format)[: options.limit]
+    events = np.ascontiguousarray(read(source, options.format, **_assigned("--read", options.read))[: options.limit])
+    arrow = sys.modules.get("pyarrow")
+    if arrow is not None:  # its pool keeps what the file was read into
+        arrow.default_memory_pool().release_unused()
     screen.done()
     if not len(events):
         raise Refused(f"{source.name}: no events in it")
@@ -628,6 +646,7 @@ def parser() -> argparse.ArgumentParser:
     sub = command("run", run, "a recording through the same flow, with checks of the book at the end")
     sub.add_argument("--data", required=True, metavar="FILE", help="Parquet, Feather or CSV")
     sub.add_argument("--format", choices=_FORMATS, default="auto", help="by its columns if left out")
+    sub.add_argument("--read", action="append", metavar="NAME=VALUE", help="an option of the format's reader; may be repeated")
     sub.add_argument("--bars", default="auto", metavar="RULE", help='built from trades: "1s", "500 trades", "1e6 dollars", none')
     sub.add_argument("--every", metavar="CADENCE", help='when to decide: "1s", "bar", "100 events" (default 1s; bar for bars)')
     sub.add_argument("--limit", type=int, metavar="N", help="events at most")
@@ -670,6 +689,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _said(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f"{error.filename}: {error.strerror}"
+    if isinstance(error, TypeError) and "unexpected keyword argument" in str(error):
+        return f"--read: {error}"
+    if isinstance(error, sc.SmartcoreError):  # readers speak of their arguments, users of --read have options
+        return re.sub(r"pass (\w+)=", r"give --read \1=", str(error)).replace("(out_of_order=", "(--read out_of_order=")
     if isinstance(error, Refused | sc.SmartcoreError | FileNotFoundError | ValueError):
         return str(error)
     return f"{type(error).__name__}: {error} (SMARTCORE_TRACEBACK=1 shows where)"

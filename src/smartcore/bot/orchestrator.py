@@ -173,6 +173,9 @@ class Orchestrator:
         self._on_bar, self._on_trade, self._on_depth = engine.on_bar, engine.on_trade, engine.on_depth
         self._on_quote, self._on_event = engine.on_quote, engine.on_event
         self._on_depth_message, self._advance = engine.on_depth_message, engine.advance
+        # What a bad event must not do is move time. So one that would is first shown to an engine without columns, which
+        # refuses what the real one would refuse.
+        self._probe = Engine([], bars=engine.bars, out_of_order=engine.out_of_order)
         self._row = engine.row
         self._book = engine.book
         self._next = _NEVER  # the next grid point; _NEVER: to be worked out from the last event the engine took
@@ -204,6 +207,7 @@ class Orchestrator:
         """A complete bar, known at ``ts`` (ns UTC); as ``Engine.on_bar``. A Decision where the policy asks for one."""
         start = self._wall()
         if ts >= self._next:
+            self._probe.on_bar(ts, open, high, low, close, volume, turnover)
             self._pass(ts, start)
         if self._on_bar(ts, open, high, low, close, volume, turnover):
             self._bar()
@@ -214,6 +218,7 @@ class Orchestrator:
         """A trade; ``side`` +1 the buyer was the aggressor, -1 the seller, 0 unknown. As ``Engine.on_trade``."""
         start = self._wall()
         if ts >= self._next:
+            self._probe.on_trade(ts, price, size, side)
             self._pass(ts, start)
         if self._on_trade(ts, price, size, side):
             self._bar()
@@ -229,6 +234,7 @@ class Orchestrator:
         """A price level's new total; as ``Engine.on_depth``. Nothing is decided before ``last``."""
         start = self._wall()
         if ts >= self._next:
+            self._probe.on_depth(ts, side, price, size, last, snapshot)
             self._pass(ts, start)
         if self._on_depth(ts, side, price, size, last, snapshot):
             self._bar()
@@ -242,6 +248,7 @@ class Orchestrator:
         """Best bid and ask; a size of 0 is unknown. As ``Engine.on_quote``."""
         start = self._wall()
         if ts >= self._next:
+            self._probe.on_quote(ts, bid, bid_size, ask, ask_size)
             self._pass(ts, start)
         if self._on_quote(ts, bid, bid_size, ask, ask_size):
             self._bar()
@@ -258,6 +265,7 @@ class Orchestrator:
         """A whole depth message, levels as (price, size); ids are checked for gaps. As ``Engine.on_depth_message``."""
         start = self._wall()
         if ts >= self._next:
+            self._probe.on_depth_message(ts, bids, asks, snapshot)
             self._pass(ts, start)
         if self._on_depth_message(ts, bids, asks, snapshot, first_id, last_id, prev_id):
             self._bar()
@@ -330,6 +338,7 @@ class Orchestrator:
 
     def _take(self, ts: int, kind: int, flags: int, event: Any, start: int) -> Decision | None:
         if ts >= self._next:
+            self._probe.on_event(event)
             self._pass(ts, start)
         if self._on_event(event):
             self._bar()
@@ -696,6 +705,9 @@ def _horizon(wanted: str | None, contract: Contract | None) -> int:
 
 def _thresholds(contract: Contract | None) -> tuple[float, float]:
     """Log returns below and above which an outcome is no longer flat: the model's own, so that its Brier score is fair."""
+    given = getattr(contract, "thresholds", None)
+    if given is not None:
+        return float(given[0]), float(given[1])
     found = contract and re.search(r"down below (-?[\d.e-]+), up above (-?[\d.e-]+)", contract.label)
     return (float(found[1]), float(found[2])) if found else (0.0, 0.0)
 

@@ -23,7 +23,7 @@ _REGIMES = {
     "trending_up": "#2f9e62", "trending_down": "#d64550", "breakout": "#e5902d", "reversal": "#8d62d6", "ranging": "#4b86dd",
     "volatile": "#c4559c", "quiet": "#6fa8a8", "calm": "#a3a86f", "unknown": "#8a8f98",
 }  # fmt: skip
-_WIDTH, _LEFT, _RIGHT = 1100, 64, 16
+_WIDTH, _LEFT, _RIGHT = 1100, 78, 16
 _POINTS = 1000
 _MARKS = 1500
 
@@ -115,10 +115,10 @@ def write(
     halves = [_signals(session)] if session.ts else []
     if scorecard:
         halves.append(_scorecard(scorecard))
-    if checks:
-        halves.append(_checks(checks))
     if halves:
         parts.append(f"<div class=halves>{''.join(halves)}</div>")
+    if checks:
+        parts.append(_checks(checks))
     if session.trades:
         parts.append(_trades(session.trades))
     if session.last is not None:
@@ -208,7 +208,7 @@ def _market(session: Session, axis: _Time, truth: Sequence[tuple[int, str]], pol
     pad = max((high - low) * 0.08, abs(high) * 1e-6)
     top, bottom = 8.0, 300.0
     rows, y = _rows(low - pad, high + pad, top, bottom)
-    bands = list(_segments(zip(session.ts, session.regime, strict=True), axis.stop))
+    bands = _coarse(list(_segments(zip(session.ts, session.regime, strict=True), axis.stop)), axis)
     out = [
         f"<rect x='{axis.x(a):.1f}' y='{top}' width='{axis.x(b) - axis.x(a):.2f}' height='{bottom - top}' "
         f"fill='{_REGIMES.get(name, '#888')}' class=band />"
@@ -243,7 +243,7 @@ def _market(session: Session, axis: _Time, truth: Sequence[tuple[int, str]], pol
         at_y += 17
     # Confidence.
     c_top, c_bottom = at_y + 34, at_y + 174
-    out.append(_text(_LEFT, c_top - 10, "confidence in the direction, per decision", kind="h"))
+    out.append(_text(_LEFT, c_top - 10, "confidence in the direction: mean and range of the decisions in each stretch"))
     rows, c = _rows(0.5, 1.0, c_top, c_bottom)
     out.append(rows)
     sure = [(ts, v) for ts, v in zip(session.ts, session.confidence, strict=True) if v >= 0.5]
@@ -254,16 +254,17 @@ def _market(session: Session, axis: _Time, truth: Sequence[tuple[int, str]], pol
         mean = " ".join(f"{x:.1f},{c(m):.1f}" for x, _, _, m in spread)
         out.append(f"<polygon points='{up} {down}' class=spread /><polyline points='{mean}' class=mean />")
     if policy is not None:
-        for value, label in ((policy.min_confidence, "asked to act"), (policy.strong_confidence, "asked for STRONG")):
+        asked = f"dashed: {policy.min_confidence:.2f} asked to act, {policy.strong_confidence:.2f} for STRONG"
+        out.append(_text(_WIDTH - _RIGHT, c_top - 10, asked, "end"))
+        for value in (policy.min_confidence, policy.strong_confidence):
             out.append(_line(_LEFT, c(value), _WIDTH - _RIGHT, c(value), "limit"))
-            out.append(_text(_WIDTH - _RIGHT - 4, c(value) - 4, f"{label}: {value:.2f}", "end", "onlimit"))
     ticks = "".join(
         _line(axis.x(ts), top, axis.x(ts), bottom, "grid") + _line(axis.x(ts), c_top, axis.x(ts), c_bottom, "grid")
         + _text(min(max(axis.x(ts), _LEFT + 16), _WIDTH - _RIGHT - 22), c_bottom + 18, label, "middle")
         for ts, label in axis.ticks()
     )  # fmt: skip
     out.append(ticks)
-    out.append(_text(_WIDTH - _RIGHT, c_bottom + 38, f"time, UTC, {axis.day}", "end", "h"))
+    out.append(_text(_WIDTH - _RIGHT, c_bottom + 38, f"time, UTC, {axis.day}", "end"))
     out.append(f"<line id=cross x1=0 x2=0 y1={top} y2={c_bottom} class=cross />")
     height = c_bottom + 46
     used = [name for name in _REGIMES if name in {b[2] for b in bands} | {name for _, name in truth}]
@@ -275,7 +276,7 @@ def _market(session: Session, axis: _Time, truth: Sequence[tuple[int, str]], pol
         keys = "<span><b class=buy>▲</b> buy</span><span><b class=sell>▼</b> sell</span><span>large: STRONG</span>"
         keys += f"<span>every {step}th shown</span>" if step > 1 else ""
     return (
-        f"<section><h2>Price, signals and regimes</h2><div class=legend>{keys}{legend}</div>"
+        f"<section><h2>Price (quote currency), signals and regimes</h2><div class=legend>{keys}{legend}</div>"
         f"<div class=chart><svg id=market viewBox='0 0 {_WIDTH} {height:.0f}' role=img>{''.join(out)}</svg>"
         f"<div id=tip hidden></div></div></section>"
     )
@@ -293,6 +294,20 @@ def _segments(switches: Iterable[tuple[int, str]], stop: int) -> Iterable[tuple[
             begun = ts, name
     if begun is not None:
         yield begun[0], stop, begun[1]
+
+
+def _coarse(bands: Sequence[tuple[int, int, str]], axis: _Time, most: int = 400) -> list[tuple[int, int, str]]:
+    """The bands, or where there are too many to tell apart, the name that held longest in each of ``most`` stretches."""
+    if len(bands) <= most:
+        return list(bands)
+    width = (axis.stop - axis.start) / most
+    held: list[Counter[str]] = [Counter() for _ in range(most)]
+    for start, stop, name in bands:
+        for i in range(int((start - axis.start) / width), min(most - 1, int((stop - axis.start) / width)) + 1):
+            edges = axis.start + i * width, axis.start + (i + 1) * width
+            held[i][name] += int(min(stop, edges[1]) - max(start, edges[0]))
+    names = [(axis.start + int(i * width), h.most_common(1)[0][0]) for i, h in enumerate(held) if h]
+    return list(_segments(names, axis.stop))
 
 
 def _thin(points: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
@@ -381,11 +396,12 @@ def _latency(latencies: Mapping[str, Latency]) -> str:
         y = bottom - tick / 100 / peak * (bottom - top)
         out.append(_line(left, y, right, y, "grid") + _text(left - 6, y + 4, f"{tick:.{decimals}f} %", "end"))
     decade = 10.0 ** math.floor(math.log10(low))
-    marks = [decade * 10**k * m for k in range(8) for m in ((1, 2, 5) if high / low < 200 else (1,))]
+    marks = [decade * 10**k * m for k in range(8) for m in ((1, 2, 5) if high / low < 50 else (1, 3) if high / low < 3000 else (1,))]
     for ns in marks:
         if low <= ns <= high:
             label = f"{ns / 1e3:g} µs" if ns < 1e6 else f"{ns / 1e6:g} ms"
-            out.append(_line(x(ns), bottom, x(ns), bottom + 4, "tick") + _text(x(ns), bottom + 18, label, "middle"))
+            at = min(x(ns), right - 18)
+            out.append(_line(x(ns), bottom, x(ns), bottom + 4, "tick") + _text(at, bottom + 18, label, "middle"))
     for k, (name, bins) in enumerate(shares.items()):
         path, y = [f"M{x(bins[0][0]):.1f} {bottom}"], float(bottom)
         over = sum(share for a, _, share in bins if a >= high)
@@ -477,16 +493,16 @@ _STYLE = """
 --buy:#46c684;--sell:#ff6b74;--a:#6aa5ff;--b:#f0a75a;--shade:.24}}
 *{box-sizing:border-box}body{margin:0;background:var(--page);color:var(--ink);font:14px/1.45 system-ui,sans-serif}
 main{max-width:1180px;margin:0 auto;padding:20px 16px 40px}h1{font-size:22px;margin:0 0 4px}h2{font-size:15px;margin:0 0 8px}
-p{color:var(--soft);margin:6px 0 0;font-size:13px}.note{max-width:90ch}
+p{color:var(--soft);margin:6px 0 0;font-size:13px}.note{max-width:125ch}
 section,.tiles>div{background:var(--card);border:1px solid var(--rule);border-radius:8px}
 section{padding:14px 16px;margin:14px 0 0;min-width:0}.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));
-gap:10px;margin:14px 0 0}.tiles>div{padding:8px 12px}dt{color:var(--soft);font-size:12px}dd{margin:0;font-size:17px;font-weight:600;
+gap:10px;margin:14px 0 0}.tiles>div{padding:8px 10px}dt{color:var(--soft);font-size:12px}dd{margin:0;font-size:16px;font-weight:600;white-space:nowrap;
 font-variant-numeric:tabular-nums}.halves{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(430px,100%),1fr));
 gap:0 14px;align-items:stretch}
-svg{display:block;width:100%;height:auto}svg text{fill:var(--soft);font:12px system-ui,sans-serif}svg .h{fill:var(--soft)}
+svg{display:block;width:100%;height:auto}svg text{fill:var(--soft);font:12px system-ui,sans-serif}
 .grid{stroke:var(--rule);stroke-width:1}.tick{stroke:var(--soft)}.band{opacity:var(--shade)}
 .price{fill:none;stroke:var(--line);stroke-width:1.2}.spread{fill:var(--a);opacity:.22}.mean{fill:none;stroke:var(--a);stroke-width:1.4}
-.limit{stroke:var(--soft);stroke-dasharray:4 4}svg .onlimit{fill:var(--ink);paint-order:stroke;stroke:var(--card);stroke-width:4px}
+.limit{stroke:var(--soft);stroke-dasharray:4 4}
 path.buy{fill:var(--buy)}path.sell{fill:var(--sell)}path.strong{stroke:var(--card);stroke-width:1.2}.buy{color:var(--buy)}
 .sell{color:var(--sell)}
 .bar{fill:var(--a);opacity:.35}.alone{fill:var(--a)}.hist{fill-opacity:.28;stroke-width:1.5}
@@ -499,7 +515,7 @@ border-bottom:1px solid var(--rule);font-weight:400}tr:first-child th{color:var(
 .trades td:nth-child(-n+2),.trades th:nth-child(-n+2){text-align:left}.id{font:12px ui-monospace,monospace}.wide{overflow-x:auto}
 .wide td,.wide th{white-space:nowrap}.ok{color:var(--buy)}.bad{color:var(--sell);font-weight:700}
 pre{margin:0;white-space:pre-wrap;font:12.5px/1.5 ui-monospace,monospace;color:var(--ink)}
-.chart{position:relative}.cross{stroke:var(--soft);visibility:hidden}
+.chart{position:relative;overflow-x:auto}.chart svg{min-width:720px}section>svg{margin-top:8px}.cross{stroke:var(--soft);visibility:hidden}
 #tip{position:absolute;top:8px;pointer-events:none;background:var(--card);border:1px solid var(--rule);border-radius:6px;padding:6px 9px;
 font-size:12.5px;white-space:pre;box-shadow:0 2px 8px #0003}
 """
