@@ -36,8 +36,7 @@ def fixed_horizon(ts: NDArray[np.int64], price: NDArray[np.float64], horizon: in
 
 @numba.njit
 def smoothed(ts: NDArray[np.int64], price: NDArray[np.float64], horizon: int, window: int) -> NDArray[np.float64]:
-    """Log of the mean price over the last ``window`` nanoseconds of the horizon, to the price now. (n,)
-    float64.
+    """Log of the mean price over the last ``window`` nanoseconds of the horizon, to the price now. (n,) float64.
 
     The mean is over the samples in (ts + horizon - window, ts + horizon]; NaN where there is none.
     """
