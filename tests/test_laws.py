@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -16,6 +17,7 @@ import pytest
 import streams
 from numpy.typing import NDArray
 from reference import TWINS
+from reference.books import Tape
 
 import smartcore as sc
 from smartcore.market import events as ev
@@ -23,6 +25,7 @@ from smartcore.market import events as ev
 CATALOGUE = sc.catalogue()
 DEFAULT = sc.FeatureSet.default()
 ON_BARS = [kernel for kernel in CATALOGUE if kernel.wakes == ("bar",)]
+OF_TRADES_AND_BOOK = [kernel for kernel in CATALOGUE if kernel.wakes != ("bar",)]
 NAN = np.float64("nan").view(np.uint64)
 
 
@@ -300,7 +303,7 @@ def test_bar_kernels_sleep_through_other_events():
 ONLY_TRADES_WRITE = {"trade_imbalance", "effective_spread"}  # book messages wake them too, to let their sums fade
 
 
-@pytest.mark.parametrize("kernel", [k for k in CATALOGUE if k.wakes != ("bar",)], ids=lambda k: k.name)
+@pytest.mark.parametrize("kernel", OF_TRADES_AND_BOOK, ids=lambda k: k.name)
 def test_warm_up_of_book_and_trade_kernels(kernel):
     """On the simulator's feed, which begins with a snapshot: known after the declared number of events that wake it,
     and from then on as long as the book is."""
@@ -453,6 +456,41 @@ def test_a_bad_print_first_of_all_leaves_no_residue():
         assert error <= 1e-11, f"{column.name}: {error:.1e}"
 
 
+BAD_TRADES = {"price": {"price": 1e9}, "size": {"size": 1e9}, "both": {"price": 1e9, "size": 1e9}}
+
+
+@pytest.mark.parametrize("where", BAD_TRADES)
+def test_a_bad_trade_leaves_no_residue(where):
+    """Of a trade at 1e9, or of 1e9 lots: windows of trades forget it to the last bit, and what fades with a half-life
+    has lost it after 100 of them."""
+    events = streams.simulated()
+    trades = np.flatnonzero(events["kind"] == ev.Kind.TRADE)
+    at = trades[len(trades) // 8]
+    bad = events.copy()
+    for name, value in BAD_TRADES[where].items():
+        bad.view(sc.TRADE)[name][at] = value
+    names, rest = [], {}
+    for kernel in CATALOGUE:
+        if kernel.wakes == ("bar",) or not kernel.params or kernel.name == "vpin":
+            continue  # vpin: buckets of volume, which its own test looks at
+        fades = kernel.params[-1].form == "s"
+        for output in range(len(kernel.outputs)):
+            params = (*kernel.defaults[0][:-1], 1.0 if fades else 100.0 if kernel.params[-1].form == "n" else 5.0)
+            column = kernel.column(params, output)
+            names.append(column.name)
+            # twice the window: trades whose side is not known may not count
+            after = events["ts"][at] + 100_000_000_000 if fades else events["ts"][trades[len(trades) // 8 + 250]]
+            rest[column.name] = int(np.searchsorted(events["ts"], after))
+    clean, table = sc.Engine(names).run(events, "event"), sc.Engine(names).run(bad, "event")
+    assert (bits(clean[at]) != bits(table[at])).any()
+    for name, got, expected in zip(names, table.T, clean.T, strict=True):
+        got, expected = got[rest[name] :], expected[rest[name] :]
+        if name.endswith("s"):
+            assert relative_error(got, expected) <= 1e-11, name
+        else:
+            assert (bits(got) == bits(expected)).all(), f"{name}: a residue"
+
+
 def relative_error(got: NDArray[np.float64], expected: NDArray[np.longdouble], least: float = 0.0) -> float:
     """Worst error relative to the value, to the column's median size or to `least`, whichever is largest."""
     assert (np.isnan(got) == np.isnan(expected)).all(), "not unknown at the same time"
@@ -474,8 +512,9 @@ def twin_errors(
     return [relative_error(a, b, least) for a, b in zip(got.T, expected.T, strict=True)]
 
 
-# At 1e8 with ticks of 0.01 a double has room for 1e-8 of a tick's relative size and no more once levels are rounded.
-LEVEL_LIMIT: dict[str, float] = {}
+LEVEL_LIMIT: dict[str, float] = {
+    "microprice": 1e-8,  # the twin's own: it takes 1 from a ratio, and extended precision has no more digits
+}
 
 
 @pytest.mark.parametrize("kernel", ON_BARS, ids=lambda k: k.name)
@@ -485,3 +524,24 @@ def test_a_price_of_1e8_costs_no_digits(kernel):
     for params in kernel.defaults:
         error = max(twin_errors(kernel, params, bars))
         assert error <= LEVEL_LIMIT.get(kernel.name, 1e-11), f"{kernel.name}{params}: {error:.1e}"
+
+
+@pytest.mark.parametrize("kernel", OF_TRADES_AND_BOOK, ids=lambda k: k.name)
+def test_a_book_at_1e8_costs_no_digits(kernel):
+    """The same for trades and depth, a market that moves by ticks of 0.01 at a price of 1e8."""
+    events, tape = high_tape()
+    for params in kernel.defaults:
+        if kernel.name == "vpin" or (kernel.params and kernel.params[-1].form == "n" and params[-1] > 100):
+            continue  # windows longer than the tape
+        columns = [kernel.column(params, i).name for i in range(len(kernel.outputs))]
+        got = sc.Engine(columns).run(events, "event")
+        expected = np.asarray(tape.at_events(np.asarray(TWINS[kernel.name](tape, *params)))).reshape(got.shape)
+        for name, a, b in zip(columns, got.T, expected.T, strict=True):
+            error = relative_error(a, b)
+            assert error <= LEVEL_LIMIT.get(kernel.name, 1e-11), f"{name}: {error:.1e}"
+
+
+@cache
+def high_tape() -> tuple[NDArray[np.void], Tape]:
+    events = sc.simulate(seconds=60, seed=5, start_price=1e8, tick=0.01, regime="volatile").events[:2500]
+    return events, Tape(events)

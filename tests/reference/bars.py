@@ -1,7 +1,8 @@
 """Naive twins of the kernels on bars. Each takes a structured array of dtype BAR and the kernel's parameters.
 
 Windows are cut out and recomputed whole at every bar; recursive averages are written as the weighted sums they are.
-All of it in extended precision (80 bits on x86), so that a twin can also say how accurate the kernel is, at any price.
+All of it in extended precision (80 bits on x86) and, where a small difference of prices is meant, on differences, which
+are exact: so a twin can also say how accurate a kernel is at a price of 1e8.
 """
 
 from __future__ import annotations
@@ -26,9 +27,10 @@ def prices(bars: np.ndarray) -> tuple[Array, Array, Array, Array]:
     return column(bars, "open"), column(bars, "high"), column(bars, "low"), column(bars, "close")
 
 
-def typical(bars: np.ndarray) -> Array:
+def typical(bars: np.ndarray, base: float = 0.0) -> Array:
+    """(high + low + close) / 3 - base."""
     _, high, low, close = prices(bars)
-    return (high + low + close) / 3
+    return (close - base) + ((high - close) + (low - close)) / 3
 
 
 ROUNDING = 1e-14
@@ -48,7 +50,7 @@ def before(x: Array, n: int = 1) -> Array:
 
 
 def over(function, n: int, *columns: Array) -> Array:
-    """function(rows of n) at every bar; its arguments have shape (bars, n). NaN while a window is short or holds one."""
+    """function(rows of n) at every bar; its arguments have shape (k, n). NaN while a window is short or holds NaN."""
     result = np.full(len(columns[0]), np.nan, np.longdouble)
     if n <= len(result):
         windows = [sliding_window_view(x, n) for x in columns]
@@ -86,9 +88,14 @@ def change(x: Array) -> Array:
     return x - before(x)
 
 
+def log_ratio(a: Array, b: Array) -> Array:
+    """ln(a / b)."""
+    return np.log1p((a - b) / b)
+
+
 def log_returns(bars: np.ndarray) -> Array:
     close = column(bars, "close")
-    return np.log(close / before(close))
+    return log_ratio(close, before(close))
 
 
 def true_range(bars: np.ndarray) -> Array:
@@ -105,7 +112,14 @@ def share(part: Array, whole: Array, otherwise: float) -> Array:
 
 
 def centred(w: Array) -> Array:
-    return w - w.mean(axis=1, keepdims=True)
+    """Less the mean of the row."""
+    from_newest = w - w[:, -1:]
+    return from_newest - from_newest.mean(axis=1, keepdims=True)
+
+
+def deviation(w: Array) -> Array:
+    """Standard deviation of each row (population)."""
+    return np.sqrt((centred(w) ** 2).mean(axis=1))
 
 
 def flat(w: Array) -> NDArray[np.bool_]:
@@ -124,24 +138,26 @@ def rank_of_newest(w: Array) -> Array:
 @twin()
 def log_return(bars, window):
     close = column(bars, "close")
-    return np.log(close / before(close, window))
+    return log_ratio(close, before(close, window))
 
 
 @twin()
 def sma_distance(bars, window):
-    return over(lambda w: w[:, -1] / w.mean(axis=1) - 1, window, column(bars, "close"))
+    return over(lambda w: centred(w)[:, -1] / w.mean(axis=1), window, column(bars, "close"))
 
 
 @twin()
 def ema_distance(bars, window):
     close = column(bars, "close")
-    return close / ema(close, window) - 1
+    gone = close - close[0]
+    return (gone - ema(gone, window)) / ema(close, window)
 
 
 @twin()
 def macd(bars, fast, slow, signal):
     close = column(bars, "close")
-    line = (ema(close, fast) - ema(close, slow)) / ema(close, slow)
+    gone = close - close[0]
+    line = (ema(gone, fast) - ema(gone, slow)) / ema(close, slow)
     histogram = line - ema(line, signal)
     return np.column_stack([np.where(np.isnan(histogram), np.nan, line), histogram])
 
@@ -230,12 +246,14 @@ def stochastic(bars, window, smooth):
 
 @twin()
 def cci(bars, window):
-    def of(w):
-        deviation = abs(centred(w)).mean(axis=1)
-        still = deviation <= ROUNDING * w.mean(axis=1)
-        return np.where(still, 0, centred(w)[:, -1] / np.where(still, 1, 0.015 * deviation))
+    base = column(bars, "close")[0]
 
-    return over(of, window, typical(bars))
+    def of(w):
+        distance = abs(centred(w)).mean(axis=1)
+        still = distance <= ROUNDING * (base + w.mean(axis=1))
+        return np.where(still, 0, centred(w)[:, -1] / np.where(still, 1, 0.015 * distance))
+
+    return over(of, window, typical(bars, base))
 
 
 @twin()
@@ -266,16 +284,18 @@ def atr(bars, window):
 
 @twin()
 def bollinger(bars, window, width):
+    def of(w):
+        half = width * deviation(w)
+        return share(centred(w)[:, -1] + half, 2 * half, 0.5)
+
     close = column(bars, "close")
-    mean = over(lambda w: w.mean(axis=1), window, close)
-    deviation = over(lambda w: w.std(axis=1), window, close)
-    upper, lower = mean + width * deviation, mean - width * deviation
-    return np.column_stack([share(close - lower, upper - lower, 0.5), (upper - lower) / mean])
+    band = over(lambda w: 2 * width * deviation(w) / w.mean(axis=1), window, close)
+    return np.column_stack([over(of, window, close), band])
 
 
 @twin()
 def volatility(bars, window):
-    return over(lambda w: w.std(axis=1, ddof=1), window, log_returns(bars))
+    return over(lambda w: np.sqrt((centred(w) ** 2).sum(axis=1) / (window - 1)), window, log_returns(bars))
 
 
 @twin()
@@ -286,13 +306,14 @@ def realised_volatility(bars, window):
 @twin()
 def parkinson(bars, window):
     _, high, low, _ = prices(bars)
-    return over(lambda w: np.sqrt((w * w).mean(axis=1) / (4 * np.log(np.longdouble(2)))), window, np.log(high / low))
+    ranges = log_ratio(high, low)
+    return over(lambda w: np.sqrt((w * w).mean(axis=1) / (4 * np.log(np.longdouble(2)))), window, ranges)
 
 
 @twin()
 def garman_klass(bars, window):
     open_, high, low, close = prices(bars)
-    term = np.log(high / low) ** 2 / 2 - (2 * np.log(np.longdouble(2)) - 1) * np.log(close / open_) ** 2
+    term = log_ratio(high, low) ** 2 / 2 - (2 * np.log(np.longdouble(2)) - 1) * log_ratio(close, open_) ** 2
     return over(lambda w: np.sqrt(w.mean(axis=1)), window, term)
 
 
@@ -317,11 +338,14 @@ def obv(bars, window):
 
 @twin()
 def vwap_distance(bars, window):
+    close = column(bars, "close")
+    base = close[0]
+
     def of(close, price, volume):
         vwap = share((price * volume).sum(axis=1), volume.sum(axis=1), np.nan)
-        return close[:, -1] / vwap - 1
+        return (close[:, -1] - vwap) / (base + vwap)
 
-    return over(of, window, column(bars, "close"), typical(bars), column(bars, "volume"))
+    return over(of, window, close - base, typical(bars, base), column(bars, "volume"))
 
 
 @twin()
@@ -361,7 +385,7 @@ def candle(bars):
 
 @twin()
 def zscore(bars, window):
-    return over(lambda w: share(centred(w)[:, -1], w.std(axis=1), 0), window, column(bars, "close"))
+    return over(lambda w: share(centred(w)[:, -1], deviation(w), 0), window, column(bars, "close"))
 
 
 @twin()
@@ -380,7 +404,7 @@ def percentile(w: Array, percent: float) -> Array:
 
 @twin()
 def quantile(bars, window, percent):
-    return over(lambda w: w[:, -1] / percentile(w, percent) - 1, window, column(bars, "close"))
+    return over(lambda w: -percentile(w - w[:, -1:], percent) / percentile(w, percent), window, column(bars, "close"))
 
 
 def standardised_moment(w: Array, k: int) -> Array:
@@ -416,7 +440,7 @@ def autocorrelation(bars, window):
 
 @twin()
 def drawdown(bars, window):
-    return over(lambda w: w[:, -1] / w.max(axis=1) - 1, window, column(bars, "close"))
+    return over(lambda w: (w[:, -1] - w.max(axis=1)) / w.max(axis=1), window, column(bars, "close"))
 
 
 @twin()
