@@ -19,7 +19,7 @@ help:
 	@echo "make demo      install smartcore and run its demonstration"
 	@echo "make test      install what tests need, lint, run the tests"
 	@echo "make lint      ruff and mypy"
-	@echo "make bench     benchmarks, into build/bench.json"
+	@echo "make bench     benchmarks beside the peers, into bench/results, about four minutes"
 	@echo "make sanitize  the C++ core's own tests and the engine's tests under ASan and UBSan"
 	@echo "make clean     remove what was built (.venv stays)"
 
@@ -37,7 +37,7 @@ lint: $(STAMP)/test
 
 bench: $(STAMP)/bench
 	$(COMPILE)
-	$(PYTHON) -m pytest bench --benchmark-enable --benchmark-json build/bench.json
+	$(PYTHON) bench/run.py
 
 $(PYTHON):
 	$(PYTHON3) -m venv $(VENV)

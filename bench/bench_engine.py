@@ -2,9 +2,9 @@
 
     pytest bench/bench_engine.py --benchmark-enable
 
-CPU time, not wall time. A round is a stretch of events that nobody has seen before (repeating the same few would
-let the branch predictor learn them); ``extra_info`` holds nanoseconds per call, which ``bench/run.py`` collects.
-Nothing here needs Numba.
+CPU time, not wall time. A round is a stretch of events that nobody has seen before (repeating the
+same few would let the branch predictor learn them); ``extra_info`` holds nanoseconds per call,
+which ``bench/run.py`` collects. Nothing here needs Numba.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def test_on_quote(benchmark, columns):
 @pytest.mark.parametrize("text", [False, True], ids=["numbers", "decimal text"])
 @pytest.mark.parametrize("columns", ["no columns", "all columns"])
 def test_on_depth_message(benchmark, columns, text):
-    """20 levels a side as a Python list of [price, size], the way JSON arrives; sizes change, now and then to 0."""
+    """20 levels a side as lists of [price, size], as JSON arrives; sizes change, now and then to 0."""
     benchmark.group = "on_depth_message, 20 levels a side"
     rng = np.random.default_rng(5)
     n, base = 200, 10_000
@@ -135,7 +135,9 @@ def test_on_depth_message(benchmark, columns, text):
     assert engine.book.valid
 
 
-@pytest.mark.parametrize("what", ["bars, 100 columns", "depth, imbalance", "depth, all columns", "mixed, 1s bars"])
+@pytest.mark.parametrize(
+    "what", ["bars, 100 columns", "depth, imbalance", "depth, all columns", "mixed, 1s bars"]
+)
 def test_run(benchmark, what):
     """Replay in C++: nanoseconds per event."""
     benchmark.group = "run"
@@ -150,7 +152,9 @@ def test_run(benchmark, what):
     else:
         events, sample, bars = flow.mixed(TOTAL), "1s", "1s"
     run = lambda engine: engine.run(events, sample=sample)  # noqa: E731
-    table = benchmark.pedantic(run, setup=lambda: ((Engine(columns, bars=bars),), {}), rounds=7, warmup_rounds=1)
+    table = benchmark.pedantic(
+        run, setup=lambda: ((Engine(columns, bars=bars),), {}), rounds=7, warmup_rounds=1
+    )
     per(benchmark, len(events), "event")
     assert table.shape[1] == len(columns)
 

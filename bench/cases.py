@@ -1,16 +1,17 @@
-"""One table of 100 bar columns that smartcore, TA-Lib and wickra all have: what is timed is what is checked.
+"""One table of 100 bar columns that smartcore, TA-Lib and wickra all have.
 
     python bench/cases.py                # prints the table
 
-``tests/test_bench.py`` runs every row and demands that the peers' numbers, put through the row's relation, are ours.
-``bench/peers.py`` times the same rows. The rules that keep it fair to the peers:
+What is timed is what is checked: ``tests/test_bench.py`` runs every row and demands that the peers' numbers,
+put through the row's relation, are ours; ``bench/peers.py`` times the same rows. Fair to the peers:
 
-- A peer is charged its raw indicator (SMA, not close / SMA - 1). The arithmetic of a relation is free of charge, and
-  so is whatever else it reads (``free``: the slow average under MACD, -DI beside +DI, the mean under a z-score).
-- Inputs that are no indicator (typical price, log return, squared range ...) are handed to peers ready-made. We get
-  bars and make them ourselves.
-- One call counts for every column that can be read from its outputs, as a node of ours does: BBANDS gives the
-  bands, the mean and the deviation, OBV one total for two windows. ``calls`` lists each once.
+- A peer is charged its raw indicator (SMA, not close / SMA - 1). The arithmetic of a relation is free of
+  charge, and so is whatever else it reads (``free``: the slow average under MACD, -DI beside +DI, the mean
+  under a z-score).
+- Inputs that are no indicator (typical price, log return, squared range ...) are handed to peers ready-made.
+  We get bars and make them ourselves.
+- One call counts for every column that can be read from its outputs, as a node of ours does: BBANDS gives
+  the bands, the mean and the deviation, OBV one total for two windows. ``calls`` lists each once.
 - Where two functions give the number, the row names the cheaper (Williams' %R, not DONCHIAN).
 """
 
@@ -90,7 +91,7 @@ class Bars:
 
 
 def make_bars(n: int, seed: int = 20) -> Bars:
-    """A random walk with fat tails (Student t with 4 degrees of freedom), gaps between bars, no ties. A minute each."""
+    """A bar a minute: a random walk with fat tails (Student t, 4 degrees of freedom), gaps and no ties."""
     rng = np.random.default_rng(seed)
     close = 100 * np.exp(np.cumsum(rng.standard_t(4, n) * 5e-4))
     open_ = np.r_[100.0, close[:-1]] * np.exp(rng.normal(0, 1e-4, n))
@@ -104,7 +105,8 @@ def make_bars(n: int, seed: int = 20) -> Bars:
 class Peer:
     """What a peer is asked: ``function(*inputs, *args)``, and how its outputs become our column.
 
-    ``relation(bars, *outputs)`` gives our numbers; None where the peer has only something near, which ``note`` says.
+    ``relation(bars, *outputs)`` gives our numbers; None where the peer has only something near, which
+    ``note`` says.
     """
 
     function: str
@@ -121,8 +123,10 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A column of ours and what gives its number elsewhere. ``stream``: where TA-Lib's cheapest handle is another
-    function than its cheapest batch call."""
+    """A column of ours and what gives its number elsewhere.
+
+    ``stream`` is TA-Lib's cheapest handle, which may be of another function than its cheapest batch call.
+    """
 
     column: str
     talib: Peer
@@ -180,7 +184,8 @@ for n in (20, 100):  # the middle band of the Bollinger bands below
         Peer("BBANDS", "close", (n, 2, 2), middle),
         Peer("BollingerBands", "close", (n, 2), middle),
     )
-for n in (10, 50, 200):  # mean and deviation from one handle; in batch two calls are cheaper than one BBANDS
+# mean and deviation from one handle; in batch two calls are cheaper than one BBANDS
+for n in (10, 50, 200):
     case(
         f"sma_distance_{n}",
         Peer("SMA", "close", (n,), distance),
@@ -236,9 +241,7 @@ for n in (10, 20, 50):
     case(
         f"efficiency_ratio_{n}",
         Peer("ER", "close", (n,), lambda b, x: x),
-        Peer(
-            "KAMA", "close", (n, 2, 30), None, "no efficiency ratio; KAMA computes it inside and smooths once"
-        ),
+        Peer("KAMA", "close", (n, 2, 30), None, "has none; KAMA computes it inside and smooths once"),
     )
 for n in (20, 50, 100):
     slope: Any = lambda b, x, n=n: x / free("SMA", b.close, n)  # noqa: E731
@@ -326,7 +329,7 @@ for n in (20, 50):  # wickra's are in percent a year of `args[1]` bars
 
 
 def rank(n: int) -> Any:
-    """From the percentage of the n - 1 values before that lie below, to the share of n values, ties half."""
+    """From the percentage of the n - 1 values before that lie below, to the share of n, ties half."""
     return lambda b, x: (x / 100 * (n - 1) + 0.5) / n
 
 
@@ -411,7 +414,7 @@ COLUMNS = tuple(c.column for c in CASES)
 
 @functools.cache
 def calls(peer: str) -> tuple[Call, ...]:
-    """What ``"talib"``, ``"talib.stream"`` or ``"wickra"`` is charged for the 100 columns: each call once, in order."""
+    """What "talib", "talib.stream" or "wickra" is charged for the 100 columns: each call once."""
     return tuple(dict.fromkeys(c.peer(peer).call for c in CASES))
 
 
@@ -431,7 +434,7 @@ def feed(inputs: str, bars: Bars) -> list[tuple[Any, ...]]:
 
 
 def handle(peer: str, call: Call, bars: Bars, opened: int = 0) -> Callable[..., Any]:
-    """``update`` of a fresh indicator that knows the first ``opened`` bars. TA-Lib wants more of them than the window."""
+    """``update`` of an indicator that knows the first ``opened`` bars; TA-Lib wants more than the window."""
     function, inputs, args = call
     if peer == "talib.stream":
         from talib import stream
@@ -447,7 +450,7 @@ def handle(peer: str, call: Call, bars: Bars, opened: int = 0) -> Callable[..., 
 
 
 def outputs(peer: str, call: Call, bars: Bars, opened: int = 600) -> tuple[Array, ...]:
-    """What a peer gives for all bars, an array of shape (n,) per output; NaN where nothing is known or asked yet."""
+    """What a peer gives for all bars: (n,) per output, NaN where nothing is known or asked yet."""
     function, inputs, args = call
     if peer == "talib":
         result = free(function, *bars.series(inputs), *args)

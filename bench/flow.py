@@ -1,7 +1,8 @@
-"""A plain stream of depth updates, trades and quotes without Numba, so that what measures memory stays light.
+"""A plain stream of depth updates, trades and quotes, made without Numba.
 
-A random walk of the touch with levels coming and going around it; never crossed, at least 60 levels a side. It is
-no market (``smartcore.simulate`` is): only the amount of work is meant to be ordinary, most of it near the touch.
+A random walk of the touch with levels coming and going around it; never crossed, at least 60 levels
+a side. It is no market (``smartcore.simulate`` is): only the amount of work is meant to be
+ordinary, most of it near the touch.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ STEP = 5_000_000
 
 @functools.cache
 def updates(n: int, seed: int = 1) -> NDArray[np.void]:
-    """n depth events, each a message of its own, after a snapshot of 200 levels a side (so n + 400 in all)."""
+    """A snapshot of 200 levels a side, then n depth events, each a message of its own."""
     rng = np.random.default_rng(seed)
     best = [10_000, 10_001]  # ticks: bid, ask
     books: list[dict[int, float]] = [{}, {}]

@@ -1,7 +1,8 @@
-"""How things are timed, and on what: CPU time on one core, players in turn, minimum and median of the rounds.
+"""How things are timed, and on what: CPU time on one core, players in turn, minimum and median.
 
-On a shared machine wall time measures the neighbours. CPU time of a process pinned to one core, taken in interleaved
-rounds (A B C A B C ...), leaves caches and clock speed as the only weather, which the players share; read ratios.
+On a shared machine wall time measures the neighbours. CPU time of a process pinned to one core,
+taken in interleaved rounds (A B C A B C ...), leaves caches and clock speed as the only weather,
+which the players share; read ratios.
 """
 
 from __future__ import annotations
@@ -108,8 +109,8 @@ def in_turn(
 ) -> dict[str, dict[str, Any]]:
     """CPU nanoseconds per unit of every player: {"min", "median", "rounds"}.
 
-    ``players[name](round)`` prepares a round, untimed, and returns the work to time. Round 0 is for warming up. The
-    order is turned by one every round, so that nobody always runs after the same neighbour.
+    ``players[name](round)`` prepares a round, untimed, and returns the work to time. Round 0 is for warming
+    up. The order is turned by one every round, so that nobody always runs after the same neighbour.
     """
     times: dict[str, list[float]] = {name: [] for name in players}
     names = list(players)
@@ -135,7 +136,7 @@ def in_turn(
 
 
 def ratio(ours: dict[str, Any], peer: dict[str, Any]) -> float:
-    """Ours over the peer's, of the minima; below 1 we are faster. Not rounded to anything that hides a change."""
+    """Ours over the peer's, of the minima; below 1 we are faster."""
     return round(ours["min"] / peer["min"], 5)
 
 

@@ -1,0 +1,272 @@
+"""From an event to the decision it causes: the Orchestrator with all columns and the shipped models.
+
+    python bench/tick_to_decision.py [--json FILE] [--quick] [--recorded]
+
+The bot is asked for a decision every second of market time. On the tick that begins a second
+everything is due at once: a bar closes (every column of bars), both models step, the decision is
+made. Only those ticks are counted; the events between them are fed as well, back to back.
+
+hot       one tick after the other
+paced     3 ms after the last one; the process slept meanwhile, as a bot does: caches are cold
+beside    paced, with a busy pure-Python thread in the same process, at the default switch interval (5 ms) and
+          at 50 us. Then the tick may wait for the GIL, so two latencies are given: "call", from the call to
+          the Decision, and "due", from the moment the tick was to come, with waking up and getting the GIL
+each      a decision on every event instead of every second: decisions per second of CPU time on one core
+
+Percentiles of every tick, in wall time. On a machine with neighbours those hold the neighbours'
+time slices, so two more are given: "undisturbed", the ticks during which the kernel did not take
+the core away for somebody else, and "cpu", the thread's CPU time, which sees cold caches but no
+neighbours. Events come from the simulator, made by another process so that nothing of it is in this
+one, and with --recorded from the recorded Binance perpetual where it is present. The reference is a
+fixed piece of Python and NumPy timed in the same run (``example_gate.reference``): a ratio to it
+survives another machine, a time does not.
+"""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import measure
+import numpy as np
+from example_gate import reference
+from numpy.typing import NDArray
+
+from smartcore import BAR, DEPTH, EVENT, QUOTE, TRADE, Engine, Kind, Model, Orchestrator, Policy
+from smartcore.models import builtin
+
+RECORDING = measure.DATA / "binance_l2_2024" / "usdm_perp_btcusdt_2024-08-08.parquet"
+SECOND = 10**9
+PACE = 0.003
+WARM = 100
+"""Decisions before anything is counted: models want 60 seconds."""
+
+SIMULATE = """
+import smartcore as sc
+sc.simulate(seconds={seconds}, seed=11, regime="mixed").events.tofile({path!r})
+"""
+READ = "import smartcore as sc; sc.read({source!r}).tofile({path!r})"
+CALLS: dict[int, tuple[str, Any, tuple[str, ...]]] = {
+    Kind.BAR: ("on_bar", BAR, ("open", "high", "low", "close", "volume", "turnover")),
+    Kind.TRADE: ("on_trade", TRADE, ("price", "size", "side")),
+    Kind.DEPTH: ("on_depth", DEPTH, ("side", "price", "size")),
+    Kind.QUOTE: ("on_quote", QUOTE, ("bid", "bid_size", "ask", "ask_size")),
+}
+
+Call = tuple[str, tuple[Any, ...]]
+
+
+def made_elsewhere(program: str, **given: Any) -> NDArray[np.void]:
+    """Events that another process wrote to a file."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "events")
+        subprocess.run([sys.executable, "-c", program.format(path=path, **given)], check=True)
+        return np.fromfile(path, EVENT)
+
+
+def calls(events: NDArray[np.void]) -> list[Call]:
+    """(method, arguments) of every event, as plain Python numbers, as a feed handler has them."""
+    out: list[Call | None] = [None] * len(events)
+    for kind, (method, view, names) in CALLS.items():
+        at = np.flatnonzero(events["kind"] == kind)
+        payload = events[at].view(view)
+        columns = [payload["ts"].tolist(), *(payload[name].tolist() for name in names)]
+        if kind == Kind.DEPTH:
+            columns += [(payload["flags"] & 1 > 0).tolist(), (payload["flags"] & 2 > 0).tolist()]
+        for i, given in zip(at.tolist(), zip(*columns, strict=True), strict=True):
+            out[i] = method, given
+    return [call for call in out if call is not None]
+
+
+def stretches(feed: list[Call]) -> list[tuple[list[Call], Call]]:
+    """(events up to a second's end, the tick that begins the next one). A depth message that is still
+    open waits."""
+    out, before = [], []
+    second = feed[0][1][0] // SECOND
+    for call in feed:
+        method, given = call
+        if given[0] // SECOND > second and (method != "on_depth" or given[4]):
+            out.append((before, call))
+            before = []
+            second = given[0] // SECOND
+        else:
+            before.append(call)
+    return out
+
+
+def new_bot(every: str) -> Orchestrator:
+    engine = Engine(instrument="SIM", bars="1s")
+    return Orchestrator(engine, *(Model.load(name) for name in builtin()), policy=Policy(every=every))
+
+
+def percentiles(ns: list[int]) -> dict[str, Any]:
+    us = np.array(ns) / 1e3
+    shown = {f"p{q:g}_us": round(float(np.percentile(us, q)), 1) for q in (50, 90, 99, 99.9)}
+    mean, low, high = (round(float(x), 1) for x in (us.mean(), us.min(), us.max()))
+    return {"n": len(ns), "mean_us": mean, "min_us": low, **shown, "max_us": high}
+
+
+def taken_away() -> int:
+    """How often the kernel has taken the core from this thread for another; 0 where it does not say
+    (macOS)."""
+    return resource.getrusage(resource.RUSAGE_THREAD).ru_nivcsw if hasattr(resource, "RUSAGE_THREAD") else 0
+
+
+def ticks(feed: list[Call], pace: float = 0.0, most: int = 10**9) -> dict[str, Any]:
+    """Latency of the ticks that decide. ``pace``: seconds from one of them to the next."""
+    bot = new_bot("1s")
+    now = time.perf_counter_ns
+    call: list[int] = []
+    due: list[int] = []
+    cpu: list[int] = []
+    taken: list[bool] = []
+    with measure.no_gc():
+        next_at = now()
+        for i, (between, (method, given)) in enumerate(stretches(feed)):
+            if i >= most + WARM:
+                break
+            for name, arguments in between:
+                getattr(bot, name)(*arguments)
+            on = getattr(bot, method)
+            if pace:
+                next_at += int(pace * 1e9)
+                left = next_at - now()
+                if left > 0:
+                    time.sleep(left / 1e9)
+                else:
+                    next_at = now()
+            switches = taken_away()
+            used = time.thread_time_ns()
+            start = now()
+            decision = on(*given)
+            end = now()
+            used = time.thread_time_ns() - used
+            if decision is None:
+                raise RuntimeError(f"{method}{given}: the tick after a second's end brought no decision")
+            if i >= WARM:
+                call.append(end - start)
+                due.append(end - (next_at if pace else start))
+                cpu.append(used)
+                taken.append(taken_away() > switches)
+    alone = [ns for ns, disturbed in zip(call, taken, strict=True) if not disturbed]
+    result: dict[str, Any] = {
+        "call": percentiles(call),
+        "undisturbed": percentiles(alone),
+        "cpu": percentiles(cpu),
+    }
+    if pace:
+        result["due"] = percentiles(due)
+    status = bot.status()
+    result["models"] = {m["name"]: m["speaks"] for m in status["models"]}
+    if not all(result["models"].values()):
+        raise RuntimeError(f"a model does not speak: {status['models']}")
+    return result
+
+
+def beside_a_thread(feed: list[Call], interval: float, most: int) -> dict[str, Any]:
+    stop = threading.Event()
+
+    def busy() -> None:
+        x = 0
+        while not stop.is_set():
+            for _ in range(1000):
+                x += 1
+
+    before = sys.getswitchinterval()
+    thread = threading.Thread(target=busy, daemon=True)
+    sys.setswitchinterval(interval)
+    thread.start()
+    try:
+        return ticks(feed, PACE, most)
+    finally:
+        stop.set()
+        thread.join()
+        sys.setswitchinterval(before)
+
+
+def throughput(feed: list[Call]) -> dict[str, Any]:
+    """A decision on every event; models step each second. CPU time of the whole loop, the events' own
+    work included."""
+    bot = new_bot("1 events")
+    methods = {name: getattr(bot, name) for name, _, _ in CALLS.values()}
+    for name, given in feed[:2000]:
+        methods[name](*given)
+    decided = bot.decisions
+    with measure.no_gc():
+        begin = time.process_time_ns()
+        for name, given in feed[2000:]:
+            methods[name](*given)
+        spent = time.process_time_ns() - begin
+    decided = bot.decisions - decided
+    return {
+        "decisions": decided,
+        "events": len(feed) - 2000,
+        "cpu_us": round(spent / decided / 1e3, 2),
+        "decisions per second": round(decided / spent * 1e9),
+    }
+
+
+def line(name: str, got: dict[str, Any]) -> None:
+    shown = "  ".join(f"{q} {got[f'{q}_us']:8.1f}" for q in ("p50", "p99", "p99.9"))
+    print(f"  {name:42} {shown} us   (n = {got['n']})")
+
+
+def measured(events: NDArray[np.void], quick: bool) -> dict[str, Any]:
+    feed = calls(events)
+    most = 100 if quick else 2500
+    out: dict[str, Any] = {"events": len(feed), "unit": "wall us"}
+    times = []
+    for _ in range(300):
+        begin = time.perf_counter_ns()
+        reference()
+        times.append(time.perf_counter_ns() - begin)
+    out["reference"] = percentiles(times)
+    line("reference workload", out["reference"])
+    out["hot"] = ticks(feed)
+    out["paced"] = ticks(feed, PACE, most)
+    out["beside a thread, 5 ms"] = beside_a_thread(feed, 0.005, most)
+    out["beside a thread, 50 us"] = beside_a_thread(feed, 5e-5, most)
+    for name in ("hot", "paced", "beside a thread, 5 ms", "beside a thread, 50 us"):
+        for what in ("call", "undisturbed", "cpu", "due"):
+            if what in out[name]:
+                line(f"{name}: {what}", out[name][what])
+    out["each"] = throughput(feed[: 5_000 if quick else 30_000])
+    one = round(1e6 / out["hot"]["cpu"]["mean_us"])
+    out["everything due, decisions per second"] = one
+    each = out["each"]["decisions per second"]
+    print(f"  decisions per second of CPU: {one} with everything due, {each} on every event")
+    floor = out["reference"]["min_us"]
+    out["ratios"] = {
+        "tick/hot/reference": round(out["hot"]["cpu"]["p50_us"] / floor, 4),
+        "tick/paced/reference": round(out["paced"]["cpu"]["p50_us"] / floor, 4),
+    }
+    return out
+
+
+def main() -> None:
+    parser = measure.options(__doc__)
+    parser.add_argument("--recorded", action="store_true", help=f"also {RECORDING.name}, where it is present")
+    given = parser.parse_args()
+    result: dict[str, Any] = {"machine": measure.header()}
+    print("simulated")
+    seconds = 300 if given.quick else 3600
+    result["simulated"] = measured(made_elsewhere(SIMULATE, seconds=seconds), given.quick)
+    if given.recorded:
+        print(f"\nrecorded: {RECORDING.name}")
+        if RECORDING.exists():
+            result["recorded"] = measured(made_elsewhere(READ, source=str(RECORDING)), given.quick)
+            del result["recorded"]["ratios"]
+        else:
+            result["recorded"] = {"skipped": "not present; set SMARTCORE_DATA"}
+            print("  skipped: not present; set SMARTCORE_DATA")
+    measure.write(given.json, result)
+
+
+if __name__ == "__main__":
+    main()
