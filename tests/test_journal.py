@@ -1,4 +1,6 @@
-"""The journal: what was decided can be read back, explained and decided again; a kill loses no more than is promised."""
+"""The journal: what was decided can be read back, explained and decided again; a kill loses no more than is
+promised.
+"""
 
 from __future__ import annotations
 
@@ -141,7 +143,12 @@ def test_it_is_append_only(tmp_path):
     with Journal(tmp_path / "j") as journal:
         decided(journal, 3)
     with sqlite3.connect(tmp_path / "j") as connection:
-        for statement in ("DELETE FROM decisions", "UPDATE decisions SET signal = 'BUY'", "DELETE FROM runs", "UPDATE runs SET policy_id = ''"):
+        for statement in (
+            "DELETE FROM decisions",
+            "UPDATE decisions SET signal = 'BUY'",
+            "DELETE FROM runs",
+            "UPDATE runs SET policy_id = ''",
+        ):
             with pytest.raises(sqlite3.IntegrityError, match="append-only"):
                 connection.execute(statement)
         assert connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
@@ -238,7 +245,9 @@ for i in range(100_000):
 
 
 def test_a_kill_loses_only_the_last_moments(tmp_path):
-    """At most what was decided within commit_s and one batch before ``kill -9``; 0.75 s here, the machine may be busy."""
+    """At most what was decided within commit_s and one batch before ``kill -9``; 0.75 s here, the machine may be
+    busy.
+    """
     path = tmp_path / "j"
     process = subprocess.Popen([sys.executable, "-c", _LIVE, str(path)], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None

@@ -1,8 +1,11 @@
-"""The loop: live and replay are one path, models see the rows of history, what is wrong turns into HOLD with its reason."""
+"""The loop: live and replay are one path, models see the rows of history, what is wrong turns into HOLD with its
+reason.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import subprocess
 import sys
 import threading
@@ -30,10 +33,17 @@ class Toy:
 
     def __init__(self, kind="gru", sample="1s", says=(0.1, 0.2, 0.7), bars="1s", horizon="10s", warm_up=0, fails=False):
         self.contract = Contract(
-            name=f"toy {kind}", kind=kind, columns=COLUMNS, fingerprint=sc.FeatureSet(COLUMNS).fingerprint, sample=sample,
-            bars=bars, horizon=horizon, label="down below -1e-5, up above 1e-5, else flat", warm_up=warm_up,
+            name=f"toy {kind}",
+            kind=kind,
+            columns=COLUMNS,
+            fingerprint=sc.FeatureSet(COLUMNS).fingerprint,
+            sample=sample,
+            bars=bars,
+            horizon=horizon,
+            label="down below -1e-5, up above 1e-5, else flat",
+            warm_up=warm_up,
             calibration={"method": "temperature"},
-        )  # fmt: skip
+        )
         self.says = np.array(says)
         self.rows: list[np.ndarray] = []
         self.missing = 0
@@ -134,9 +144,13 @@ def test_chunks_and_restored_engine_change_nothing(market):
     assert (after.ts, after.price) == (want.ts, want.price)
 
 
-@pytest.mark.parametrize(("sample", "bars"), [("1s", "1s"), ("250ms", "1s"), ("5s", "1s"), ("bar", "1s"), ("bar", "20 trades")])
+@pytest.mark.parametrize(
+    ("sample", "bars"), [("1s", "1s"), ("250ms", "1s"), ("5s", "1s"), ("bar", "1s"), ("bar", "20 trades")]
+)
 def test_models_step_on_the_rows_of_history(market, sample, bars):
-    """To the last bit what ``Engine.run`` gives, which is what they were trained on; timers in between change nothing."""
+    """To the last bit what ``Engine.run`` gives, which is what they were trained on; timers in between change
+    nothing.
+    """
     want = sc.Engine(bars=bars).run(market, sample=sample)
     toy, timed = Toy(sample=sample, bars=bars), Toy(sample=sample, bars=bars)
     bot = bot_of(toy, engine=sc.Engine(bars=bars))
@@ -217,7 +231,9 @@ def test_nothing_is_decided_within_a_message():
     assert decision.price == 100.0
     array = ev.merge(
         ev.quotes([T0], 99.99, 1, 100.01, 1),
-        ev.depth([T0 + SECOND] * 3, [1, -1, -1], [99.9, 99.8, 100.1], [1, 1, 1], [False, False, True], [True, False, False]),
+        ev.depth(
+            [T0 + SECOND] * 3, [1, -1, -1], [99.9, 99.8, 100.1], [1, 1, 1], [False, False, True], [True, False, False]
+        ),
     )
     assert [d.ts for d in bot_of(Toy()).run(array)] == [T0 + SECOND]
 
@@ -323,9 +339,7 @@ def test_models_that_do_not_fit_are_refused():
 def test_outcomes_come_after_the_horizon_and_not_before(step, right):
     bot = bot_of(Toy())
     events = quoted(60, step)
-    seen = []
-    for d in bot.run(events):
-        seen.append((d.ts, dict(bot.scorecard.scores().by_source)))
+    seen = [(d.ts, dict(bot.scorecard.scores().by_source)) for d in bot.run(events)]
     first = next(ts for ts, _ in seen)
     early = [scores for ts, scores in seen if ts <= first + 10 * SECOND]
     late = [scores for ts, scores in seen if ts > first + 12 * SECOND]
@@ -393,7 +407,7 @@ def test_latency_histogram():
     for per in (1, 8, 64):
         bins = latency.bins(per)
         assert sum(n for _, _, n in bins) == latency.count
-        assert all(a[1] == b[0] for a, b in zip(bins, bins[1:], strict=False))
+        assert all(a[1] == b[0] for a, b in itertools.pairwise(bins))
         low, high, n = bins[len(bins) // 2]
         assert n == ((values >= low) & (values < high)).sum()
     for odd in (0, -5, 1, 63, 64, 65, 2**45):
@@ -416,7 +430,8 @@ def test_pace():
 
 
 def test_importing_it_loads_nothing_heavy():
-    program = "import sys, smartcore.bot.orchestrator; print({'pandas','numba','torch','onnxruntime','asyncio'} & set(sys.modules))"
+    heavy = "{'pandas', 'numba', 'torch', 'onnxruntime', 'asyncio'}"
+    program = f"import sys, smartcore.bot.orchestrator; print({heavy} & set(sys.modules))"
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert result.stdout.strip() == "set()", result.stdout + result.stderr
 
@@ -438,7 +453,9 @@ def test_the_account_reaches_the_decision():
 def frame(n=300, end=None):
     events = fed_bars(n)
     index = pd.to_datetime(events["ts"] - 60 * SECOND, utc=True)
-    return pd.DataFrame({name: events[f"v{i}"] for i, name in enumerate(("open", "high", "low", "close", "volume"))}, index=index)[:end]
+    return pd.DataFrame(
+        {name: events[f"v{i}"] for i, name in enumerate(("open", "high", "low", "close", "volume"))}, index=index
+    )[:end]
 
 
 def ask(bot, *args, **options):
@@ -452,8 +469,12 @@ def test_intelligence_from_a_frame_feeds_only_what_is_new():
     assert {"signal", "confidence", "quality", "predictions", "regime", "risk", "execution", "reasons"} <= set(first)
     assert {"var_95", "kelly_fraction", "risk_adjusted_position_size", "risk_level"} <= set(first["risk"])
     assert {
-        "entry_method", "execution_urgency", "recommended_timing", "max_execution_time_minutes", "slippage_tolerance_pct",
-    } <= set(first["execution"])  # fmt: skip
+        "entry_method",
+        "execution_urgency",
+        "recommended_timing",
+        "max_execution_time_minutes",
+        "slippage_tolerance_pct",
+    } <= set(first["execution"])
     second = ask(bot, frame(300)[150:], "BTCUSDT")
     assert second["new_events"] == 100
     assert bot.engine.bar_count == 300
@@ -529,7 +550,7 @@ class Slow(Toy):
 def test_intelligence_times_out_and_goes_on():
     bot = bot_of(Slow())
     start = time.monotonic()
-    with pytest.raises(TimeoutError, match="no decision on TOY within 0.2 s"):
+    with pytest.raises(TimeoutError, match=r"no decision on TOY within 0\.2 s"):
         ask(bot, quoted(200), "TOY", timeout=0.2)
     assert time.monotonic() - start < 5
     fed = bot.engine.counts["quote"]

@@ -1,4 +1,5 @@
-"""``smartcore demo | run | features | why | version``. Every command takes ``--json``: one document on standard output, nothing else.
+"""``smartcore demo | run | features | why | version``. Every command takes ``--json``: one document on standard
+output, nothing else.
 
 Exit codes: 0 done, 1 a check failed, 2 something asked for cannot be had (the message says what), 130 interrupted.
 """
@@ -43,7 +44,9 @@ class Refused(Exception):
 
 
 class Screen:
-    """Lines on standard output with a progress line below them; plain where that is no terminal, silent with ``--json``."""
+    """Lines on standard output with a progress line below them; plain where that is no terminal, silent with
+    ``--json``.
+    """
 
     def __init__(self, quiet: bool) -> None:
         self.quiet = quiet
@@ -93,7 +96,9 @@ class Screen:
             self._shown = ""
 
 
-_HEADINGS = f"{'UTC':<12} {'price':>12}  {'signal':<11} {'conf':>5}  {'quality':<9} {'regime':<13} {'volatility':<10} why"
+_HEADINGS = (
+    f"{'UTC':<12} {'price':>12}  {'signal':<11} {'conf':>5}  {'quality':<9} {'regime':<13} {'volatility':<10} why"
+)
 
 
 def _row(d: Decision, screen: Screen) -> str:
@@ -212,7 +217,9 @@ def _paced(bot: Orchestrator, events: np.ndarray, ticks: int, quiet_s: float, sc
     for i, event in enumerate(part):
         if i in pause:
             time.sleep(quiet_s)
-            screen.progress(f"paced, {quiet_s * 1e3:g} ms of quiet before each", i / len(part), f"{bot.decisions:,} decisions")
+            screen.progress(
+                f"paced, {quiet_s * 1e3:g} ms of quiet before each", i / len(part), f"{bot.decisions:,} decisions"
+            )
         bot.on_event(event)
     screen.done()
 
@@ -238,26 +245,28 @@ np.savez(sys.argv[1], events=s.events, ts=s.labels["ts"], regime=np.array(REGIME
 
 
 def _simulated(seconds: float, seed: int, screen: Screen) -> tuple[np.ndarray, list[tuple[int, str]]]:
-    """Events and true regimes. In a process of its own: the simulator's compiler is not what a live bot has in memory."""
+    """Events and true regimes. In a process of its own: the simulator's compiler is not what a live bot has in
+    memory.
+    """
     import numpy as np
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "market.npz"
         command = [sys.executable, "-c", _SIMULATE, str(path), str(seconds), str(seed)]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         began = time.monotonic()
         if not screen.live:
             screen.line(f"simulating {_span(seconds)} of a market (the first time its code is compiled, some 10 s)")
-        try:
-            while process.poll() is None:
-                screen.progress("simulating a market", None, "its code is compiled first" if time.monotonic() - began > 2 else "")
-                time.sleep(0.05)
-        except BaseException:
-            process.kill()
-            process.wait()
-            raise
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+            try:
+                while process.poll() is None:
+                    late = time.monotonic() - began > 2
+                    screen.progress("simulating a market", None, "its code is compiled first" if late else "")
+                    time.sleep(0.05)
+            except BaseException:
+                process.kill()
+                raise
+            complaint = process.stderr.read() if process.stderr else ""
         screen.done()
-        complaint = process.stderr.read() if process.stderr else ""
         if process.returncode:
             raise Refused(f"the simulator failed:\n{complaint.strip()}")
         with np.load(path) as file:
@@ -277,7 +286,8 @@ def _figures(latency: Latency) -> str:
     s = latency.summary()
     if not s["count"]:
         return "no decision"
-    return f"p50 {s['p50_us']:,.0f} µs, p99 {s['p99_us']:,.0f} µs, p99.9 {s['p99.9_us']:,.0f} µs ({s['count']:,} decisions)"
+    shown = ", ".join(f"{q} {s[q + '_us']:,.0f} µs" for q in ("p50", "p99", "p99.9"))
+    return f"{shown} ({s['count']:,} decisions)"
 
 
 def _told(session: Session, screen: Screen) -> None:
@@ -351,13 +361,20 @@ def demo(options: argparse.Namespace) -> int:
     }
     costs = f"Fee {policy.fee_bps:g} bps a side" + (
         ", so that something trades at all: moves over 10 s are smaller than most fees (try --fee-bps 2)."
-        if policy.fee_bps == 0 else "."
-    )  # fmt: skip
+        if policy.fee_bps == 0
+        else "."
+    )
     size = write(
-        report, session, title=f"smartcore demo: {_span(options.seconds)} of a simulated market", facts=facts,
-        notes=[f"{_SIMULATED} Models: {names}. {costs} {_machine()}."], policy=policy, latencies=latencies,
-        scorecard=status["scorecard"], truth=truth,
-    )  # fmt: skip
+        report,
+        session,
+        title=f"smartcore demo: {_span(options.seconds)} of a simulated market",
+        facts=facts,
+        notes=[f"{_SIMULATED} Models: {names}. {costs} {_machine()}."],
+        policy=policy,
+        latencies=latencies,
+        scorecard=status["scorecard"],
+        truth=truth,
+    )
     last = session.last.id if session.last is not None else ""
     total = time.monotonic() - began
     screen.line()
@@ -374,17 +391,35 @@ def demo(options: argparse.Namespace) -> int:
     screen.line(f"report    {report} ({size / 1024:.0f} kB)")
     screen.line(f"took      {total:.1f} s, {simulated:.1f} of them simulating")
     if options.json:
-        _print({
-            "command": "demo", "version": sc.__version__, "seconds": options.seconds, "seed": options.seed,
-            "events": len(events), **summary, "models": [model.contract.name for model in models],
-            "fee_bps": policy.fee_bps,
-            "latency": {"hot": hot.latency.summary(), "paced": paced.latency.summary() if options.paced else None,
-                        "event_without_decision_us": round(quiet, 3)},
-            "events_per_second": round(len(events) / spent), "rss_mib": round(memory, 1),
-            "recording_mib": round(events.nbytes / 2**20, 1), "scorecard": status["scorecard"],
-            "journal": str(journal), "journaled": journaled, "dropped": status["journal"]["drops"], "last": last,
-            "report": str(report), "report_bytes": size, "took_s": round(total, 2), "simulate_s": round(simulated, 2),
-        })  # fmt: skip
+        _print(
+            {
+                "command": "demo",
+                "version": sc.__version__,
+                "seconds": options.seconds,
+                "seed": options.seed,
+                "events": len(events),
+                **summary,
+                "models": [model.contract.name for model in models],
+                "fee_bps": policy.fee_bps,
+                "latency": {
+                    "hot": hot.latency.summary(),
+                    "paced": paced.latency.summary() if options.paced else None,
+                    "event_without_decision_us": round(quiet, 3),
+                },
+                "events_per_second": round(len(events) / spent),
+                "rss_mib": round(memory, 1),
+                "recording_mib": round(events.nbytes / 2**20, 1),
+                "scorecard": status["scorecard"],
+                "journal": str(journal),
+                "journaled": journaled,
+                "dropped": status["journal"]["drops"],
+                "last": last,
+                "report": str(report),
+                "report_bytes": size,
+                "took_s": round(total, 2),
+                "simulate_s": round(simulated, 2),
+            }
+        )
     return 0
 
 
@@ -466,9 +501,16 @@ def run(options: argparse.Namespace) -> int:
         notes = [f"{_SIMULATED} Models: {names}." if models else "No models: there is no book for them to read."]
         notes[0] += f" Fee {policy.fee_bps:g} bps a side. {_machine()}."
         size = write(
-            options.report, session, title=f"smartcore run: {source.name}", facts=facts, notes=notes, policy=policy,
-            latencies={"as fast as it goes": bot.latency}, scorecard=status["scorecard"], checks=checks,
-        )  # fmt: skip
+            options.report,
+            session,
+            title=f"smartcore run: {source.name}",
+            facts=facts,
+            notes=notes,
+            policy=policy,
+            latencies={"as fast as it goes": bot.latency},
+            scorecard=status["scorecard"],
+            checks=checks,
+        )
     screen.line()
     _told(session, screen)
     screen.line(f"latency   {_figures(bot.latency)}, as fast as it goes")
@@ -483,15 +525,30 @@ def run(options: argparse.Namespace) -> int:
         last = session.last.id if session.last is not None else "last"
         screen.line(f"journal   {options.journal}: smartcore why {last} --journal {options.journal}")
     if options.json:
-        _print({
-            "command": "run", "version": sc.__version__, "data": str(source), "events": len(events),
-            "kinds": {kind.name.lower(): int(kinds[kind]) for kind in Kind}, "span_s": round(span, 3),
-            **session.summary(), "models": [model.contract.name for model in models], "bars": bars,
-            "policy": {"every": policy.every, "fee_bps": policy.fee_bps}, "latency": bot.latency.summary(),
-            "events_per_second": round(len(events) / spent), "rss_mib": round(memory, 1), "checks": checks,
-            "passed": not failed, "scorecard": status["scorecard"], "report": options.report, "report_bytes": size,
-            "journal": options.journal, "took_s": round(time.monotonic() - began, 2),
-        })  # fmt: skip
+        _print(
+            {
+                "command": "run",
+                "version": sc.__version__,
+                "data": str(source),
+                "events": len(events),
+                "kinds": {kind.name.lower(): int(kinds[kind]) for kind in Kind},
+                "span_s": round(span, 3),
+                **session.summary(),
+                "models": [model.contract.name for model in models],
+                "bars": bars,
+                "policy": {"every": policy.every, "fee_bps": policy.fee_bps},
+                "latency": bot.latency.summary(),
+                "events_per_second": round(len(events) / spent),
+                "rss_mib": round(memory, 1),
+                "checks": checks,
+                "passed": not failed,
+                "scorecard": status["scorecard"],
+                "report": options.report,
+                "report_bytes": size,
+                "journal": options.journal,
+                "took_s": round(time.monotonic() - began, 2),
+            }
+        )
     return 1 if failed else 0
 
 
@@ -506,7 +563,11 @@ def _check(engine: sc.Engine, events: np.ndarray, kinds: np.ndarray, session: Se
 
     if kinds[Kind.DEPTH]:
         touch = f"{book.bid:,.10g} / {book.ask:,.10g}"
-        check("book in sequence", f"{int(kinds[Kind.GAP])} gaps, {'stale' if book.stale else 'whole'} at the end", not book.stale)
+        check(
+            "book in sequence",
+            f"{int(kinds[Kind.GAP])} gaps, {'stale' if book.stale else 'whole'} at the end",
+            not book.stale,
+        )
         check("book never crossed", f"{book.crossings:,} messages left it crossed or locked", book.crossings == 0)
         if kinds[Kind.QUOTE]:
             bid, _, ask, _ = book.last_quote
@@ -544,8 +605,10 @@ def features(options: argparse.Namespace) -> int:
             print(f"{'' if row is rows[0] else chr(10)}{group}")
         span = f"{_bound(row['low'])}..{_bound(row['high'])}"
         wakes = "+".join(row["wakes"])
-        print(f"  {row['column']:<{width}}  {row['unit']:<10.10} {span:<12} {wakes:<18.18} {row['warmup']:>5}  {row['formula']}")
-    print(f"\n{len(rows)} columns of {kernels} kernels: name, unit, range, events that wake it, events before its first value, meaning")
+        what = f"{row['unit']:<10.10} {span:<12} {wakes:<18.18} {row['warmup']:>5}"
+        print(f"  {row['column']:<{width}}  {what}  {row['formula']}")
+    print(f"\n{len(rows)} columns of {kernels} kernels: name, unit, range, events that wake it,")
+    print("events before its first value, meaning")
     return 0
 
 
@@ -631,24 +694,39 @@ def parser() -> argparse.ArgumentParser:
         return sub
 
     def bot(sub: argparse.ArgumentParser, fee: float) -> None:
-        sub.add_argument("--models", default="auto", metavar="NAMES", help="shipped names or files, with commas; none (default: shipped)")
+        sub.add_argument(
+            "--models",
+            default="auto",
+            metavar="NAMES",
+            help="shipped names or files, with commas; none (default: shipped)",
+        )
         sub.add_argument("--fee-bps", type=float, default=fee, metavar="BPS", help=f"fee of one side (default {fee:g})")
         sub.add_argument("--set", action="append", metavar="NAME=VALUE", help="a field of the policy; may be repeated")
 
     sub = command("demo", demo, "a simulated market through engine, models and decision; latency, gates and a report")
-    sub.add_argument("--seconds", type=float, default=3600.0, metavar="S", help="length of the simulated market (default 3600)")
+    sub.add_argument(
+        "--seconds", type=float, default=3600.0, metavar="S", help="length of the simulated market (default 3600)"
+    )
     sub.add_argument("--seed", type=int, default=7, help="of the simulator (default 7)")
     sub.add_argument("--out", default="out", metavar="FOLDER", help="for demo.html and demo.journal (default out)")
-    sub.add_argument("--ticks", type=int, default=2000, metavar="N", help="decisions of the paced measurement (default 2000)")
+    sub.add_argument(
+        "--ticks", type=int, default=2000, metavar="N", help="decisions of the paced measurement (default 2000)"
+    )
     sub.add_argument("--no-paced", dest="paced", action="store_false", help="leave the paced measurement out")
     bot(sub, 0.0)
 
     sub = command("run", run, "a recording through the same flow, with checks of the book at the end")
     sub.add_argument("--data", required=True, metavar="FILE", help="Parquet, Feather or CSV")
     sub.add_argument("--format", choices=_FORMATS, default="auto", help="by its columns if left out")
-    sub.add_argument("--read", action="append", metavar="NAME=VALUE", help="an option of the format's reader; may be repeated")
-    sub.add_argument("--bars", default="auto", metavar="RULE", help='built from trades: "1s", "500 trades", "1e6 dollars", none')
-    sub.add_argument("--every", metavar="CADENCE", help='when to decide: "1s", "bar", "100 events" (default 1s; bar for bars)')
+    sub.add_argument(
+        "--read", action="append", metavar="NAME=VALUE", help="an option of the format's reader; may be repeated"
+    )
+    sub.add_argument(
+        "--bars", default="auto", metavar="RULE", help='built from trades: "1s", "500 trades", "1e6 dollars", none'
+    )
+    sub.add_argument(
+        "--every", metavar="CADENCE", help='when to decide: "1s", "bar", "100 events" (default 1s; bar for bars)'
+    )
     sub.add_argument("--limit", type=int, metavar="N", help="events at most")
     sub.add_argument("--symbol", help="name of the instrument (default: the file's)")
     sub.add_argument("--report", metavar="FILE", help="write the HTML report here")

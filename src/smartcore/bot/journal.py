@@ -1,11 +1,12 @@
 """The append-only record of decisions: what was decided, on which numbers, by which policy and models, and why.
 
-SQLite in WAL mode, written by a thread of its own from a bounded queue. The hot path appends to the queue and never waits:
-where it is full the decision is dropped from the journal, counted, and the count is written down as soon as there is room.
+SQLite in WAL mode, written by a thread of its own from a bounded queue. The hot path appends to the queue and never
+waits: where it is full the decision is dropped from the journal, counted, and the count is written down as soon as
+there is room.
 
-What a kill of the process can lose: the decisions of the last ``commit_s`` seconds plus the time one batch takes, some 0.2 s
-together, as long as the queue keeps up (``pending`` says so). Committed ones survive ``kill -9`` of the process; a power cut
-may take the last commits besides, unless ``durable``.
+What a kill of the process can lose: the decisions of the last ``commit_s`` seconds plus the time one batch takes,
+some 0.2 s together, as long as the queue keeps up (``pending`` says so). Committed ones survive ``kill -9`` of the
+process; a power cut may take the last commits besides, unless ``durable``.
 """
 
 from __future__ import annotations
@@ -37,12 +38,14 @@ LAYOUT = 1
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
-    run INTEGER PRIMARY KEY, started INTEGER NOT NULL, symbol TEXT NOT NULL, policy_id TEXT NOT NULL, policy TEXT NOT NULL,
-    models TEXT NOT NULL, columns TEXT NOT NULL, fingerprint TEXT NOT NULL, version TEXT NOT NULL);
+    run INTEGER PRIMARY KEY, started INTEGER NOT NULL, symbol TEXT NOT NULL, policy_id TEXT NOT NULL,
+    policy TEXT NOT NULL, models TEXT NOT NULL, columns TEXT NOT NULL, fingerprint TEXT NOT NULL,
+    version TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS decisions (
-    n INTEGER PRIMARY KEY, run INTEGER NOT NULL REFERENCES runs, id TEXT NOT NULL, symbol TEXT NOT NULL, ts INTEGER NOT NULL,
-    signal TEXT NOT NULL, confidence REAL NOT NULL, quality TEXT NOT NULL, stopped_by TEXT, price REAL, latency_ns INTEGER,
-    row BLOB NOT NULL, scores TEXT NOT NULL, context TEXT NOT NULL, scorecard TEXT NOT NULL, decision TEXT NOT NULL);
+    n INTEGER PRIMARY KEY, run INTEGER NOT NULL REFERENCES runs, id TEXT NOT NULL, symbol TEXT NOT NULL,
+    ts INTEGER NOT NULL, signal TEXT NOT NULL, confidence REAL NOT NULL, quality TEXT NOT NULL, stopped_by TEXT,
+    price REAL, latency_ns INTEGER, row BLOB NOT NULL, scores TEXT NOT NULL, context TEXT NOT NULL,
+    scorecard TEXT NOT NULL, decision TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS decisions_id ON decisions (id);
 CREATE TABLE IF NOT EXISTS drops (n INTEGER PRIMARY KEY, ts INTEGER NOT NULL, count INTEGER NOT NULL);
 """
@@ -105,7 +108,9 @@ class Entry:
         unknown = int(np.isnan(self.row).sum())
         if unknown:
             lines.append(f"  {unknown} of {len(self.row)} columns not known yet")
-        lines.append(f"  policy {self.run.policy_id}, features {self.run.fingerprint[:12]}, smartcore {self.run.version}")
+        lines.append(
+            f"  policy {self.run.policy_id}, features {self.run.fingerprint[:12]}, smartcore {self.run.version}"
+        )
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
@@ -174,7 +179,8 @@ class Recent:
 
 
 class Journal:
-    """``Journal("bot.journal")``: opened, made where it is absent. Iterating gives every Entry in order, ``len`` their number.
+    """``Journal("bot.journal")``: opened, made where it is absent. Iterating gives every Entry in order, ``len``
+    their number.
 
     path: the SQLite file; beside it live ``-wal`` and ``-shm``.
     limit: decisions the queue holds; beyond, they are dropped and counted (``drops``).
@@ -182,14 +188,19 @@ class Journal:
     durable: every commit is forced to the disk, so that a power cut loses nothing more either.
     readonly: only look; the file must exist.
 
-    Raises FileNotFoundError, and InvalidData for a file that is no journal of this version. Methods may be called from any
-    thread.
+    Raises FileNotFoundError, and InvalidData for a file that is no journal of this version. Methods may be called
+    from any thread.
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], *, limit: int = 10_000, commit_s: float = 0.1, durable: bool = False,
+        self,
+        path: str | os.PathLike[str],
+        *,
+        limit: int = 10_000,
+        commit_s: float = 0.1,
+        durable: bool = False,
         readonly: bool = False,
-    ) -> None:  # fmt: skip
+    ) -> None:
         if limit < 1:
             raise ValueError(f"limit: {limit!r} is below 1")
         if not commit_s > 0:
@@ -335,9 +346,15 @@ class Journal:
         known = self._runs.get(id(run))
         if known is None:
             values = (
-                run.started, run.symbol, run.policy_id, _json(run.policy), _json(run.models), _json(run.columns),
-                run.fingerprint, run.version,
-            )  # fmt: skip
+                run.started,
+                run.symbol,
+                run.policy_id,
+                _json(run.policy),
+                _json(run.models),
+                _json(run.columns),
+                run.fingerprint,
+                run.version,
+            )
             number = connection.execute(f"INSERT INTO runs VALUES (NULL{', ?' * 8})", values).lastrowid
             known = self._runs[id(run)] = run, int(number or 0)  # keeps the run alive, so that its id() stays its own
         return known[1]
@@ -383,13 +400,18 @@ class Journal:
                 f"SELECT run, row, scores, context, scorecard, decision FROM decisions {where}", values
             ):
                 if number not in runs:
-                    runs[number] = _read_run(connection.execute("SELECT * FROM runs WHERE run = ?", (number,)).fetchone())
+                    runs[number] = _read_run(
+                        connection.execute("SELECT * FROM runs WHERE run = ?", (number,)).fetchone()
+                    )
                 row, scores, context, scorecard, decision = rest
                 yield Entry(
-                    Decision.from_dict(json.loads(decision)), np.frombuffer(row, "<f8"),
+                    Decision.from_dict(json.loads(decision)),
+                    np.frombuffer(row, "<f8"),
                     {source: tuple(triple) for source, triple in json.loads(scores).items()},
-                    json.loads(context), json.loads(scorecard), runs[number],
-                )  # fmt: skip
+                    json.loads(context),
+                    json.loads(scorecard),
+                    runs[number],
+                )
         except (sqlite3.Error, KeyError, ValueError, TypeError) as error:
             raise InvalidData(f"{self.path}: damaged: {error}") from error
         finally:
@@ -439,8 +461,8 @@ def remember(place: Finds) -> None:
 def why(decision_id: str, journal: Journal | str | os.PathLike[str] | None = None) -> Entry:
     """Why a decision is what it is: every gate with its margin, the row, the scores, policy and models.
 
-    journal: a Journal or its file. Left out, the journals open in this process and the last decisions of its orchestrators
-    are asked, the newest first, then the file named by the environment variable SMARTCORE_JOURNAL.
+    journal: a Journal or its file. Left out, the journals open in this process and the last decisions of its
+    orchestrators are asked, the newest first, then the file named by the environment variable SMARTCORE_JOURNAL.
 
     ``print(why(id))`` tells it in lines. Raises LookupError for an id nobody has, FileNotFoundError, InvalidData.
     """
@@ -455,7 +477,9 @@ def why(decision_id: str, journal: Journal | str | os.PathLike[str] | None = Non
         entry = place.find(decision_id)
         if entry is not None:
             return entry
-    asked = str(journal.path if isinstance(journal, Journal) else journal) if journal is not None else "any open journal"
+    asked = (
+        str(journal.path if isinstance(journal, Journal) else journal) if journal is not None else "any open journal"
+    )
     raise LookupError(f"no decision {decision_id!r} in {asked}")
 
 
@@ -506,14 +530,33 @@ def _encode(record: Record, run: int) -> tuple[Any, ...]:
     failed = next((reason.gate for reason in d.reasons if not reason.passed), None)
     scores = {source: _plain(triple.tolist()) for source, triple in record.scores.items()}
     return (
-        run, d.id, d.symbol, d.ts, d.signal.value, d.confidence, d.quality.value, failed, d.price, d.latency_ns, record.row,
-        json.dumps(scores), json.dumps(_context(record.context)), json.dumps(_scorecard(record.scorecard)), _json(d),
-    )  # fmt: skip
+        run,
+        d.id,
+        d.symbol,
+        d.ts,
+        d.signal.value,
+        d.confidence,
+        d.quality.value,
+        failed,
+        d.price,
+        d.latency_ns,
+        record.row,
+        json.dumps(scores),
+        json.dumps(_context(record.context)),
+        json.dumps(_scorecard(record.scorecard)),
+        _json(d),
+    )
 
 
 def _read_run(values: tuple[Any, ...]) -> Run:
     _, started, symbol, policy_id, policy, models, columns, fingerprint, version = values
     return Run(
-        symbol, policy_id, json.loads(policy), tuple(json.loads(models)), tuple(json.loads(columns)), fingerprint, version,
+        symbol,
+        policy_id,
+        json.loads(policy),
+        tuple(json.loads(models)),
+        tuple(json.loads(columns)),
+        fingerprint,
+        version,
         started,
-    )  # fmt: skip
+    )

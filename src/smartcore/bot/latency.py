@@ -66,14 +66,15 @@ class Latency:
         return self.total / self.count if self.count else float("nan")
 
     def bins(self, per_octave: int = 8) -> list[tuple[int, int, int]]:
-        """(low, high, count) from the first bin that is not empty to the last, ``per_octave`` (a power of two up to 64) of
-        them to a doubling; durations in [low, high) ns."""
+        """(low, high, count) from the first bin that is not empty to the last, ``per_octave`` (a power of two up to
+        64) of them to a doubling; durations in [low, high) ns."""
         if per_octave not in (1, 2, 4, 8, 16, 32, 64):
             raise ValueError(f"per_octave: {per_octave!r} is no power of two from 1 to 64")
         step = _SUB // per_octave
-        out = []
-        for i in range(0, len(self._bins), step):
-            out.append((_edges(i)[0], _edges(i + step - 1)[1], sum(self._bins[i : i + step])))
+        out = [
+            (_edges(i)[0], _edges(i + step - 1)[1], sum(self._bins[i : i + step]))
+            for i in range(0, len(self._bins), step)
+        ]
         full = [i for i, bin in enumerate(out) if bin[2]]
         return out[full[0] : full[-1] + 1] if full else []
 

@@ -2,10 +2,10 @@
 
 Live and replay are one path: :meth:`Orchestrator.run` calls what a feed handler calls.
 
-Order within one event. First what was due *before* it is done on what was known then: bars that have ended are closed, models
-sampled on a clock ("1s") step on exactly the row that ``Engine.run(sample="1s")`` gives, outcomes of past decisions are read
-off the price. Then the event is applied, then a decision is made if one is due, on the row as it is now. Between the levels of
-a depth message nothing is decided.
+Order within one event. First what was due *before* it is done on what was known then: bars that have ended are
+closed, models sampled on a clock ("1s") step on exactly the row that ``Engine.run(sample="1s")`` gives, outcomes of
+past decisions are read off the price. Then the event is applied, then a decision is made if one is due, on the row as
+it is now. Between the levels of a depth message nothing is decided.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 _HEAD = struct.Struct("<qBbB")  # ts, kind, side, flags
 _NEVER, _FAR = -(2**63), 2**63 - 1
-_DEPTH, _QUOTE, _BAR = int(Kind.DEPTH), int(Kind.QUOTE), int(Kind.BAR)
+_DEPTH, _QUOTE = int(Kind.DEPTH), int(Kind.QUOTE)
 _RECENT = 256
 """Decisions kept in memory for ``why`` without a journal, about 8 kB each."""
 _SYMBOLS = 64
@@ -93,12 +93,13 @@ class Orchestrator:
     """A bot's decision maker for one instrument.
 
     engine: its state is carried on from where it stands; used by nobody else meanwhile.
-    models: at most one sequence model and one tree ensemble; bound to the engine's features. What is not there is missing,
-        never neutral.
-    policy: thresholds, limits and ``every``: "bar", an interval of event time ("1s", on the grid from the epoch), "N events".
+    models: at most one sequence model and one tree ensemble; bound to the engine's features. What is not there is
+        missing, never neutral.
+    policy: thresholds, limits and ``every``: "bar", an interval of event time ("1s", on the grid from the epoch), "N
+        events".
     journal: a Journal, or a path to open one; None keeps the last decisions in memory only.
-    latency_ns: the latency that decisions reckon with; None: as measured, from the event's arrival. Give a number where a
-        replay shall be equal to the last bit.
+    latency_ns: the latency that decisions reckon with; None: as measured, from the event's arrival. Give a number
+        where a replay shall be equal to the last bit.
     horizon: after which an outcome counts, "10s"; by default that of the first model, else the policy's in bars.
     max_missing: largest share of a model's columns that may be unknown; with more its scores are not used.
     concurrency: calls of generate_trading_intelligence that work at the same time.
@@ -106,15 +107,22 @@ class Orchestrator:
     Attributes a bot sets: ``position`` (signed contracts), ``equity`` (quote currency, None unknown). To be read:
     ``decision`` (the last one), ``latency``, ``scorecard``, ``regime``, ``decisions``, ``status()``.
 
-    A bad event raises the engine's typed error and changes nothing; a decision that was due then is made at the next event.
-    A model that raises is counted, its scores are missing, the bot goes on. One thread at a time.
+    A bad event raises the engine's typed error and changes nothing; a decision that was due then is made at the next
+    event. A model that raises is counted, its scores are missing, the bot goes on. One thread at a time.
     """
 
     def __init__(
-        self, engine: Engine, *models: Steps, policy: Policy | None = None,
-        journal: Journal | str | os.PathLike[str] | None = None, latency_ns: int | None = None, horizon: str | None = None,
-        max_missing: float = 0.5, concurrency: int = 4, clock: Callable[[], int] = time.perf_counter_ns,
-    ) -> None:  # fmt: skip
+        self,
+        engine: Engine,
+        *models: Steps,
+        policy: Policy | None = None,
+        journal: Journal | str | os.PathLike[str] | None = None,
+        latency_ns: int | None = None,
+        horizon: str | None = None,
+        max_missing: float = 0.5,
+        concurrency: int = 4,
+        clock: Callable[[], int] = time.perf_counter_ns,
+    ) -> None:
         if concurrency < 1:
             raise ValueError(f"concurrency: {concurrency!r} is below 1")
         if not 0.0 <= max_missing <= 1.0:
@@ -173,8 +181,8 @@ class Orchestrator:
         self._on_bar, self._on_trade, self._on_depth = engine.on_bar, engine.on_trade, engine.on_depth
         self._on_quote, self._on_event = engine.on_quote, engine.on_event
         self._on_depth_message, self._advance = engine.on_depth_message, engine.advance
-        # What a bad event must not do is move time. So one that would is first shown to an engine without columns, which
-        # refuses what the real one would refuse.
+        # What a bad event must not do is move time. So one that would is first shown to an engine without columns,
+        # which refuses what the real one would refuse.
         self._probe = Engine([], bars=engine.bars, out_of_order=engine.out_of_order)
         self._row = engine.row
         self._book = engine.book
@@ -191,9 +199,14 @@ class Orchestrator:
         self._lot, self._tick, self._multiplier = i.lot or 1.0, i.tick, i.multiplier
         self._fee_bps = i.taker_fee * 1e4 if i.taker_fee else None
         self._run = Run(
-            self.symbol, _policy_id(policy), _policy(policy), tuple(_model(s) for s in self._sources), engine.columns,
-            engine.features.fingerprint, __version__,
-        )  # fmt: skip
+            self.symbol,
+            _policy_id(policy),
+            _policy(policy),
+            tuple(_model(s) for s in self._sources),
+            engine.columns,
+            engine.features.fingerprint,
+            __version__,
+        )
         self._recent = Recent(_RECENT)
         self._others: dict[str, Orchestrator] = {}
         self._busy = threading.Lock()
@@ -259,9 +272,15 @@ class Orchestrator:
         return None
 
     def on_depth_message(
-        self, ts: int, bids: Sequence[Sequence[float | str]], asks: Sequence[Sequence[float | str]], snapshot: bool = False,
-        first_id: int | None = None, last_id: int | None = None, prev_id: int | None = None,
-    ) -> Decision | None:  # fmt: skip
+        self,
+        ts: int,
+        bids: Sequence[Sequence[float | str]],
+        asks: Sequence[Sequence[float | str]],
+        snapshot: bool = False,
+        first_id: int | None = None,
+        last_id: int | None = None,
+        prev_id: int | None = None,
+    ) -> Decision | None:
         """A whole depth message, levels as (price, size); ids are checked for gaps. As ``Engine.on_depth_message``."""
         start = self._wall()
         if ts >= self._next:
@@ -287,8 +306,8 @@ class Orchestrator:
         return self._take(ts, kind, flags, event, start)
 
     def advance(self, ts: int) -> Decision | None:
-        """Time passes without an event. Call it from a timer: bars end, decisions fall due and data grow old on time, also
-        where the feed is silent."""
+        """Time passes without an event. Call it from a timer: bars end, decisions fall due and data grow old on time,
+        also where the feed is silent."""
         start = self._wall()
         if ts >= self._next:
             self._pass(ts, start)
@@ -315,7 +334,7 @@ class Orchestrator:
         if pace is not None and not pace > 0:
             raise ValueError(f"pace: {pace!r} is not positive")
         array = _events(events)
-        raw = memoryview(array.view(np.uint8)) if len(array) else memoryview(b"")
+        raw = array.view(np.uint8).data
         wall, take, journal, step = self._wall, self._take, self.journal, EVENT.itemsize
         began, first = time.perf_counter_ns(), int(array["ts"][0]) if len(array) else 0
         for chunk in range(0, len(array), _CHUNK):
@@ -343,7 +362,7 @@ class Orchestrator:
         if self._on_event(event):
             self._bar()
         self._seen = ts
-        if kind == _DEPTH or kind == _QUOTE:
+        if kind in (_DEPTH, _QUOTE):
             self._book_seen = ts
         self._events = events = self._events + 1
         if (self._due or events >= self._quota or self._event_models) and (kind != _DEPTH or flags & 1):
@@ -369,9 +388,7 @@ class Orchestrator:
         while pending and pending[0][0] <= ts:
             self._outcome()
         clocks = [clock for clock in self._samples if clock.next <= ts]
-        for clock in (self._bar_clock, self._cadence):
-            if clock is not None and clock.next <= ts:
-                clocks.append(clock)
+        clocks += [clock for clock in (self._bar_clock, self._cadence) if clock is not None and clock.next <= ts]
         for at in sorted({clock.next for clock in clocks}):
             if self._advance(at):
                 self._bar()
@@ -467,11 +484,31 @@ class Orchestrator:
         if latency is None:  # what has gone by, and what deciding took the last time
             latency = before - start + self._decide_ns
         context = Context(
-            self._inputs, ts, as_of, self._price(), self.symbol, self.decisions, self.engine.bar_count,
-            self._bar_ns or 60_000_000_000, self.position, self._equity, self.drawdown, latency, ts - said, book.stale,
-            book.crossed, book.bid_size, book.ask_size, self.regime, self._calibrated, self._lot, self._tick,
-            self._multiplier, 0.0, self._fee_bps,
-        )  # fmt: skip
+            self._inputs,
+            ts,
+            as_of,
+            self._price(),
+            self.symbol,
+            self.decisions,
+            self.engine.bar_count,
+            self._bar_ns or 60_000_000_000,
+            self.position,
+            self._equity,
+            self.drawdown,
+            latency,
+            ts - said,
+            book.stale,
+            book.crossed,
+            book.bid_size,
+            book.ask_size,
+            self.regime,
+            self._calibrated,
+            self._lot,
+            self._tick,
+            self._multiplier,
+            0.0,
+            self._fee_bps,
+        )
         decision = decide(row, scores, record, self.policy, context=context)
         self.regime = decision.regime
         self.decision = decision
@@ -521,15 +558,24 @@ class Orchestrator:
                 for name, score in self.scorecard.scores().by_source
             },
             "models": [
-                {**_model(source), "speaks": source.name in self._scores, "missing": source.model.missing,
-                 "faults": source.faults}
+                {
+                    **_model(source),
+                    "speaks": source.name in self._scores,
+                    "missing": source.model.missing,
+                    "faults": source.faults,
+                }
                 for source in self._sources
             ],
             "policy_id": self._run.policy_id,
-            "journal": None if journal is None else {
-                "path": str(journal.path), "pending": journal.pending, "drops": journal.drops, "error": journal.error,
+            "journal": None
+            if journal is None
+            else {
+                "path": str(journal.path),
+                "pending": journal.pending,
+                "drops": journal.drops,
+                "error": journal.error,
             },
-        }  # fmt: skip
+        }
 
     def close(self) -> None:
         """Close the journal that was opened for a path."""
@@ -555,23 +601,27 @@ class Orchestrator:
     ) -> dict[str, Any]:
         """One call, one answer: signal, predictions, regime, risk, execution and reasons for a symbol.
 
-        market_data: bars (a DataFrame, or a dict of open/high/low/close/volume lists; where it has no times, the bars are
-            taken to be consecutive and to end now), or an array of dtype EVENT. Only what is newer than the last call's data
-            is fed, so a sliding window may be passed again and again.
-        symbol: another than this orchestrator's gets an engine and model states of its own, the same policy and journal.
-        additional_context: ``position``, ``equity``; ``interval`` ("1m") of bars; ``now``, the present time in ns UTC, which
-            makes old data count as old (by default it is the last event's).
+        market_data: bars (a DataFrame, or a dict of open/high/low/close/volume lists; where it has no times, the bars
+            are taken to be consecutive and to end now), or an array of dtype EVENT. Only what is newer than the last
+            call's data is fed, so a sliding window may be passed again and again.
+        symbol: another than this orchestrator's gets an engine and model states of its own, the same policy and
+            journal.
+        additional_context: ``position``, ``equity``; ``interval`` ("1m") of bars; ``now``, the present time in ns
+            UTC, which makes old data count as old (by default it is the last event's).
 
-        The work runs in a thread. At most ``concurrency`` calls work at a time, one for a symbol; waiting counts towards
-        ``timeout`` seconds, after which TimeoutError is raised; data fed until then stay fed. Raises InvalidData and
-        InvalidEvent for data that cannot be meant, ValueError for a key of ``additional_context`` that does not exist.
+        The work runs in a thread. At most ``concurrency`` calls work at a time, one for a symbol; waiting counts
+        towards ``timeout`` seconds, after which TimeoutError is raised; data fed until then stay fed. Raises
+        InvalidData and InvalidEvent for data that cannot be meant, ValueError for a key of ``additional_context``
+        that does not exist.
         """
         import asyncio
 
         context = dict(additional_context or {})
         unknown = set(context) - {"position", "equity", "interval", "now"}
         if unknown:
-            raise ValueError(f"additional_context: {', '.join(sorted(unknown))}: none of position, equity, interval, now")
+            raise ValueError(
+                f"additional_context: {', '.join(sorted(unknown))}: none of position, equity, interval, now"
+            )
         loop = asyncio.get_running_loop()
         held = self._turns.get(id(loop))
         if held is None or held[0] is not loop:  # a semaphore belongs to the loop it first waited in
@@ -596,12 +646,20 @@ class Orchestrator:
             return self
         bot = self._others.pop(symbol, None)
         if bot is None:
-            engine = Engine(self.engine.features, instrument=symbol, bars=self.engine.bars, out_of_order=self.engine.out_of_order)
+            engine = Engine(
+                self.engine.features, instrument=symbol, bars=self.engine.bars, out_of_order=self.engine.out_of_order
+            )
             models = [source.model.fork() for source in self._sources]
             bot = Orchestrator(
-                engine, *models, policy=self.policy, journal=self.journal, latency_ns=self.latency_ns, horizon=self._wanted,
-                max_missing=self._max_missing, clock=self._wall,
-            )  # fmt: skip
+                engine,
+                *models,
+                policy=self.policy,
+                journal=self.journal,
+                latency_ns=self.latency_ns,
+                horizon=self._wanted,
+                max_missing=self._max_missing,
+                clock=self._wall,
+            )
         self._others[symbol] = bot  # the last one asked for is the last in order
         if len(self._others) > _SYMBOLS:
             del self._others[next(iter(self._others))]
@@ -622,7 +680,8 @@ class Orchestrator:
             for at in range(0, len(events), _SLICE):
                 if stop.is_set():
                     raise TimeoutError
-                for decision in self.run(events[at : at + _SLICE]):
+                for made in self.run(events[at : at + _SLICE]):
+                    decision = made
                     if stop.is_set():
                         raise TimeoutError
             now = context.get("now")
@@ -652,7 +711,9 @@ class Orchestrator:
                 "probabilities": None if fused is None else dict(zip(("down", "flat", "up"), fused, strict=True)),
                 "contributions": plain["contributions"],
                 "weights": plain["weights"],
-                "models": {name: dict(zip(("down", "flat", "up"), three, strict=True)) for name, three in scores.items()},
+                "models": {
+                    name: dict(zip(("down", "flat", "up"), three, strict=True)) for name, three in scores.items()
+                },
                 "horizon": horizon,
             },
             "regime": plain["regime"],
@@ -683,7 +744,8 @@ def _sources(models: Sequence[Steps], engine: Engine, max_missing: float) -> tup
             theirs, ours = bar_rule(contract.bars), bar_rule(engine.bars)
             if theirs != ours:
                 raise ContractMismatch(
-                    f"model {contract.name!r} was trained on bars of {contract.bars!r}, this engine makes {engine.bars!r}"
+                    f"model {contract.name!r} was trained on bars of {contract.bars!r}, "
+                    f"this engine makes {engine.bars!r}"
                 )
         model.bind(engine.features)
         found[name] = _Source(name, model, max_missing)
@@ -704,7 +766,9 @@ def _horizon(wanted: str | None, contract: Contract | None) -> int:
 
 
 def _thresholds(contract: Contract | None) -> tuple[float, float]:
-    """Log returns below and above which an outcome is no longer flat: the model's own, so that its Brier score is fair."""
+    """Log returns below and above which an outcome is no longer flat: the model's own, so that its Brier score is
+    fair.
+    """
     given = getattr(contract, "thresholds", None)
     if given is not None:
         return float(given[0]), float(given[1])
@@ -724,9 +788,14 @@ def _policy_id(policy: Policy) -> str:
 def _model(source: _Source) -> dict[str, Any]:
     c = source.model.contract
     return {
-        "source": source.name, "name": c.name, "kind": c.kind, "id": c.cache_key or c.fingerprint, "sample": c.sample,
-        "horizon": c.horizon, "columns": len(c.columns),
-    }  # fmt: skip
+        "source": source.name,
+        "name": c.name,
+        "kind": c.kind,
+        "id": c.cache_key or c.fingerprint,
+        "sample": c.sample,
+        "horizon": c.horizon,
+        "columns": len(c.columns),
+    }
 
 
 def _events(events: Any) -> NDArray[np.void]:
@@ -735,7 +804,9 @@ def _events(events: Any) -> NDArray[np.void]:
 
         events = ohlcv.read(events)
     if events.dtype.itemsize != EVENT.itemsize or events.ndim != 1:
-        raise InvalidData(f"events: an array of dtype smartcore.EVENT is wanted, not {events.dtype}, shape {events.shape}")
+        raise InvalidData(
+            f"events: an array of dtype smartcore.EVENT is wanted, not {events.dtype}, shape {events.shape}"
+        )
     return np.ascontiguousarray(events).view(EVENT)
 
 
@@ -756,10 +827,13 @@ def _market(data: Any, interval: str | None) -> NDArray[np.void]:
         data = pd.DataFrame(columns)
     if not hasattr(data, "columns"):
         raise InvalidData(
-            f"market_data: {type(data).__name__}; expected a DataFrame or dict of bars, or an array of dtype smartcore.EVENT"
+            f"market_data: {type(data).__name__}; expected a DataFrame or dict of bars, "
+            "or an array of dtype smartcore.EVENT"
         )
     names = {str(name).lower() for name in getattr(data, "columns", ())}
-    timed = names & {*TIME_NAMES, "ts_close", "close_time"} or not isinstance(getattr(data, "index", None), pd.RangeIndex)
+    timed = names & {*TIME_NAMES, "ts_close", "close_time"} or not isinstance(
+        getattr(data, "index", None), pd.RangeIndex
+    )
     if timed:
         return ohlcv.read(data, interval=interval)
     every = interval_ns(interval or "1m")

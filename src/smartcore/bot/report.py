@@ -1,5 +1,5 @@
-"""One HTML file that shows a session: price and regimes, confidence, what stopped trades, latency. Nothing is fetched from
-anywhere; drawings are SVG, a few lines of script read values off under the pointer.
+"""One HTML file that shows a session: price and regimes, confidence, what stopped trades, latency. Nothing is fetched
+from anywhere; drawings are SVG, a few lines of script read values off under the pointer.
 """
 
 from __future__ import annotations
@@ -20,9 +20,16 @@ from smartcore.decide import GATES, Decision, Policy, RegimeName, Signal
 
 _SIGNALS = tuple(signal.value for signal in Signal)
 _REGIMES = {
-    "trending_up": "#2f9e62", "trending_down": "#d64550", "breakout": "#e5902d", "reversal": "#8d62d6", "ranging": "#4b86dd",
-    "volatile": "#c4559c", "quiet": "#6fa8a8", "calm": "#a3a86f", "unknown": "#8a8f98",
-}  # fmt: skip
+    "trending_up": "#2f9e62",
+    "trending_down": "#d64550",
+    "breakout": "#e5902d",
+    "reversal": "#8d62d6",
+    "ranging": "#4b86dd",
+    "volatile": "#c4559c",
+    "quiet": "#6fa8a8",
+    "calm": "#a3a86f",
+    "unknown": "#8a8f98",
+}
 _WIDTH, _LEFT, _RIGHT = 1100, 78, 16
 _POINTS = 1000
 _MARKS = 1500
@@ -78,22 +85,28 @@ class Session:
             "signals": {name: signals[name] for name in _SIGNALS},
             "quality": dict(self.quality.most_common()),
             "regimes": dict(Counter(self.regime).most_common()),
-            "gates": {
-                gate: {"failed": n, "alone": self.alone[gate]} for gate, n in self.gates.most_common()
-            },
-        }  # fmt: skip
+            "gates": {gate: {"failed": n, "alone": self.alone[gate]} for gate, n in self.gates.most_common()},
+        }
 
 
 def write(
-    path: str | os.PathLike[str], session: Session, *, title: str, facts: Mapping[str, str], notes: Sequence[str] = (),
-    policy: Policy | None = None, latencies: Mapping[str, Latency] | None = None,
-    scorecard: Mapping[str, Mapping[str, float]] | None = None, truth: Sequence[tuple[int, str]] = (),
+    path: str | os.PathLike[str],
+    session: Session,
+    *,
+    title: str,
+    facts: Mapping[str, str],
+    notes: Sequence[str] = (),
+    policy: Policy | None = None,
+    latencies: Mapping[str, Latency] | None = None,
+    scorecard: Mapping[str, Mapping[str, float]] | None = None,
+    truth: Sequence[tuple[int, str]] = (),
     checks: Sequence[Mapping[str, Any]] = (),
-) -> int:  # fmt: skip
+) -> int:
     """Write the report; returns its size in bytes.
 
-    facts: headline figures, name to text. notes: what a reader must know, in sentences. truth: (ts, regime) switches where
-    the market's own regime is known, as the simulator's is. checks: mappings with ``name``, ``value``, ``passed``.
+    facts: headline figures, name to text. notes: what a reader must know, in sentences. truth: (ts, regime) switches
+    where the market's own regime is known, as the simulator's is. checks: mappings with ``name``, ``value``,
+    ``passed``.
     """
     parts = [f"<header><h1>{escape(title)}</h1>", *(f"<p class=note>{escape(note)}</p>" for note in notes), "</header>"]
     tiles = "".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in facts.items())
@@ -154,10 +167,8 @@ class _Time:
         step = next((s for s in steps if span / s <= 11), 0) or math.ceil(span / 10 / 86400) * 86400
         first = -(-self.start // (step * 10**9)) * step
         form = "%H:%M:%S" if step < 60 else "%H:%M" if span <= 86400 else "%b %d %H:%M" if step < 86400 else "%Y-%m-%d"
-        out = []
-        for second in range(first, self.stop // 10**9 + 1, step):
-            out.append((second * 10**9, datetime.fromtimestamp(second, UTC).strftime(form)))
-        return out
+        seconds = range(first, self.stop // 10**9 + 1, step)
+        return [(s * 10**9, datetime.fromtimestamp(s, UTC).strftime(form)) for s in seconds]
 
     @property
     def day(self) -> str:
@@ -193,7 +204,8 @@ def _rows(low: float, high: float, top: float, bottom: float, unit: str = "") ->
 
     ticks, decimals = _nice(low, high)
     out = [
-        _line(_LEFT, y(t), _WIDTH - _RIGHT, y(t), "grid") + _text(_LEFT - 8, y(t) + 4, f"{t:,.{decimals}f}{unit}", "end")
+        _line(_LEFT, y(t), _WIDTH - _RIGHT, y(t), "grid")
+        + _text(_LEFT - 8, y(t) + 4, f"{t:,.{decimals}f}{unit}", "end")
         for t in ticks
     ]
     return "".join(out), y
@@ -249,20 +261,21 @@ def _market(session: Session, axis: _Time, truth: Sequence[tuple[int, str]], pol
     sure = [(ts, v) for ts, v in zip(session.ts, session.confidence, strict=True) if v >= 0.5]
     if sure:
         spread = _buckets(sure, axis)
-        up = " ".join(f"{x:.1f},{c(h):.1f}" for x, _, h, _ in spread)
-        down = " ".join(f"{x:.1f},{c(lo):.1f}" for x, lo, _, _ in reversed(spread))
+        over = " ".join(f"{x:.1f},{c(h):.1f}" for x, _, h, _ in spread)
+        under = " ".join(f"{x:.1f},{c(lo):.1f}" for x, lo, _, _ in reversed(spread))
         mean = " ".join(f"{x:.1f},{c(m):.1f}" for x, _, _, m in spread)
-        out.append(f"<polygon points='{up} {down}' class=spread /><polyline points='{mean}' class=mean />")
+        out.append(f"<polygon points='{over} {under}' class=spread /><polyline points='{mean}' class=mean />")
     if policy is not None:
         asked = f"dashed: {policy.min_confidence:.2f} asked to act, {policy.strong_confidence:.2f} for STRONG"
         out.append(_text(_WIDTH - _RIGHT, c_top - 10, asked, "end"))
         for value in (policy.min_confidence, policy.strong_confidence):
             out.append(_line(_LEFT, c(value), _WIDTH - _RIGHT, c(value), "limit"))
     ticks = "".join(
-        _line(axis.x(ts), top, axis.x(ts), bottom, "grid") + _line(axis.x(ts), c_top, axis.x(ts), c_bottom, "grid")
+        _line(axis.x(ts), top, axis.x(ts), bottom, "grid")
+        + _line(axis.x(ts), c_top, axis.x(ts), c_bottom, "grid")
         + _text(min(max(axis.x(ts), _LEFT + 16), _WIDTH - _RIGHT - 22), c_bottom + 18, label, "middle")
         for ts, label in axis.ticks()
-    )  # fmt: skip
+    )
     out.append(ticks)
     out.append(_text(_WIDTH - _RIGHT, c_bottom + 38, f"time, UTC, {axis.day}", "end"))
     out.append(f"<line id=cross x1=0 x2=0 y1={top} y2={c_bottom} class=cross />")
@@ -297,7 +310,9 @@ def _segments(switches: Iterable[tuple[int, str]], stop: int) -> Iterable[tuple[
 
 
 def _coarse(bands: Sequence[tuple[int, int, str]], axis: _Time, most: int = 400) -> list[tuple[int, int, str]]:
-    """The bands, or where there are too many to tell apart, the name that held longest in each of ``most`` stretches."""
+    """The bands, or where there are too many to tell apart, the name that held longest in each of ``most``
+    stretches.
+    """
     if len(bands) <= most:
         return list(bands)
     width = (axis.stop - axis.start) / most
@@ -329,9 +344,7 @@ def _buckets(points: Sequence[tuple[int, float]], axis: _Time) -> list[tuple[flo
     found: dict[int, list[float]] = {}
     for ts, value in points:
         found.setdefault(min(count - 1, int((ts - axis.start) / width)), []).append(value)
-    return [
-        (axis.x(axis.start + (i + 0.5) * width), min(v), max(v), sum(v) / len(v)) for i, v in sorted(found.items())
-    ]
+    return [(axis.x(axis.start + (i + 0.5) * width), min(v), max(v), sum(v) / len(v)) for i, v in sorted(found.items())]
 
 
 def _hover(session: Session, axis: _Time) -> dict[str, Any]:
@@ -371,8 +384,8 @@ def _gates(session: Session) -> str:
             out.append(f"<rect x=0 y={y} width='{max(1.5, 540 * alone / most):.1f}' height=10 rx=2 class=alone />")
     height = 22 + len(session.gates) * 36
     return (
-        f"<section><h2>Gates that stopped trades</h2><p>Of {holds:,} HOLD decisions, in how many each gate failed; dark where "
-        f"it was the only one. One decision may fail several.</p>"
+        f"<section><h2>Gates that stopped trades</h2><p>Of {holds:,} HOLD decisions, in how many each gate failed; "
+        f"dark where it was the only one. One decision may fail several.</p>"
         f"<svg viewBox='0 0 540 {height}' role=img>{''.join(out)}</svg></section>"
     )
 
@@ -386,7 +399,9 @@ def _latency(latencies: Mapping[str, Latency]) -> str:
     left, right, top, bottom = 44, 536, 10, 210
 
     def x(ns: float) -> float:
-        return left + (math.log(max(low, min(ns, high))) - math.log(low)) / (math.log(high) - math.log(low)) * (right - left)
+        return left + (math.log(max(low, min(ns, high))) - math.log(low)) / (math.log(high) - math.log(low)) * (
+            right - left
+        )
 
     shares = {name: [(a, b, n / latencies[name].count) for a, b, n in bins] for name, bins in shown.items()}
     peak = max(share for bins in shares.values() for _, _, share in bins) * 1.05
@@ -396,7 +411,11 @@ def _latency(latencies: Mapping[str, Latency]) -> str:
         y = bottom - tick / 100 / peak * (bottom - top)
         out.append(_line(left, y, right, y, "grid") + _text(left - 6, y + 4, f"{tick:.{decimals}f} %", "end"))
     decade = 10.0 ** math.floor(math.log10(low))
-    marks = [decade * 10**k * m for k in range(8) for m in ((1, 2, 5) if high / low < 50 else (1, 3) if high / low < 3000 else (1,))]
+    marks = [
+        decade * 10**k * m
+        for k in range(8)
+        for m in ((1, 2, 5) if high / low < 50 else (1, 3) if high / low < 3000 else (1,))
+    ]
     for ns in marks:
         if low <= ns <= high:
             label = f"{ns / 1e3:g} µs" if ns < 1e6 else f"{ns / 1e6:g} ms"
@@ -422,32 +441,34 @@ def _latency(latencies: Mapping[str, Latency]) -> str:
         f"<section><h2>Latency from event to decision</h2><div class=legend>{legend}</div>"
         f"<svg viewBox='0 0 540 236' role=img>{''.join(out)}</svg>"
         f"<table><tr><th>µs<th>decisions<th>p50<th>p99<th>p99.9<th>max{rows}</table>"
-        f"<p>Share of decisions by duration, logarithmic; what took longer than p99.9 stands in the last column.</p></section>"
+        f"<p>Share of decisions by duration, logarithmic; what took longer than p99.9 stands in the last column.</p>"
+        "</section>"
     )
 
 
 def _signals(session: Session) -> str:
     counts = Counter(session.signal)
     rows = "".join(
-        f"<tr><th scope=row class='{'buy' if 'BUY' in name else 'sell' if 'SELL' in name else ''}'>{name.replace('_', ' ')}"
+        f"<tr><th scope=row class='{'buy' if 'BUY' in name else 'sell' if 'SELL' in name else ''}'>"
+        f"{name.replace('_', ' ')}"
         f"<td>{counts[name]:,}<td>{counts[name] / len(session):.2%}"
         for name in _SIGNALS
     )
     quality = ", ".join(f"{name} {n / len(session):.0%}" for name, n in session.quality.most_common())
-    return (
-        f"<section><h2>Signals</h2><table><tr><th>signal<th>decisions<th>share{rows}</table><p>Quality: {quality}.</p></section>"
-    )
+    table = f"<table><tr><th>signal<th>decisions<th>share{rows}</table>"
+    return f"<section><h2>Signals</h2>{table}<p>Quality: {quality}.</p></section>"
 
 
 def _scorecard(scorecard: Mapping[str, Mapping[str, float]]) -> str:
     rows = "".join(
-        f"<tr><th scope=row>{escape(name)}<td>{s['count']:,.0f}<td>{s['hit_rate']:.1%}<td>{s['confidence']:.1%}<td>{s['brier']:.3f}"
+        f"<tr><th scope=row>{escape(name)}<td>{s['count']:,.0f}<td>{s['hit_rate']:.1%}<td>{s['confidence']:.1%}"
+        f"<td>{s['brier']:.3f}"
         for name, s in scorecard.items()
     )
     return (
         "<section><h2>Scorecard</h2><table><tr><th>source<th>calls<th>hit rate<th>stated<th>Brier"
-        f"{rows}</table><p>Past calls against what came, newer ones count more: share of moves whose direction was right, the "
-        "mean confidence stated for them, and the Brier score (0 best; 0.667 is knowing nothing).</p></section>"
+        f"{rows}</table><p>Past calls against what came, newer ones count more: share of moves whose direction was "
+        "right, the mean confidence stated for them, and the Brier score (0 best; 0.667 is knowing nothing).</p></section>"
     )
 
 
@@ -466,14 +487,14 @@ def _trades(trades: Sequence[Decision]) -> str:
         stamp = datetime.fromtimestamp(d.ts / 1e9, UTC).strftime("%H:%M:%S")
         kind = "buy" if d.lean > 0 else "sell"
         rows.append(
-            f"<tr><td>{stamp}<td class={kind}>{d.signal.value.replace('_', ' ')}<td>{d.price:,.8g}<td>{d.confidence:.3f}"
-            f"<td>{d.quality}<td>{d.regime.name.value.replace('_', ' ')}<td>{_share(d.risk.risk_adjusted_position_size)}"
-            f"<td>{_share(d.risk.stop_distance)}<td>{_bps(d.risk.expected_edge_bps)}<td>{d.execution.entry_method}"
+            f"<tr><td>{stamp}<td class={kind}>{d.signal.value.replace('_', ' ')}<td>{d.price:,.8g}"
+            f"<td>{d.confidence:.3f}<td>{d.quality}<td>{d.regime.name.value.replace('_', ' ')}"
+            f"<td>{_share(d.risk.risk_adjusted_position_size)}<td>{_share(d.risk.stop_distance)}<td>{_bps(d.risk.expected_edge_bps)}<td>{d.execution.entry_method}"
             f"<td class=id>{escape(d.id)}"
         )
     return (
-        f"<section><h2>The last {len(rows)} of {len(trades):,} signals to trade</h2><div class=wide><table class=trades><tr>"
-        "<th>UTC<th>signal<th>price<th>confidence<th>quality<th>regime<th>size<th>stop<th>edge<th>entry<th>id"
+        f"<section><h2>The last {len(rows)} of {len(trades):,} signals to trade</h2><div class=wide>"
+        "<table class=trades><tr><th>UTC<th>signal<th>price<th>confidence<th>quality<th>regime<th>size<th>stop<th>edge<th>entry<th>id"
         f"{''.join(rows)}</table></div></section>"
     )
 
@@ -492,11 +513,14 @@ _STYLE = """
 @media(prefers-color-scheme:dark){:root{--page:#0f1216;--card:#181c22;--ink:#e6e9ed;--soft:#9aa4af;--rule:#2b323b;--line:#e6e9ed;
 --buy:#46c684;--sell:#ff6b74;--a:#6aa5ff;--b:#f0a75a;--shade:.24}}
 *{box-sizing:border-box}body{margin:0;background:var(--page);color:var(--ink);font:14px/1.45 system-ui,sans-serif}
-main{max-width:1180px;margin:0 auto;padding:20px 16px 40px}h1{font-size:22px;margin:0 0 4px}h2{font-size:15px;margin:0 0 8px}
+main{max-width:1180px;margin:0 auto;padding:20px 16px 40px}h1{font-size:22px;margin:0 0 4px}h2{font-size:15px;
+margin:0 0 8px}
 p{color:var(--soft);margin:6px 0 0;font-size:13px}.note{max-width:125ch}
 section,.tiles>div{background:var(--card);border:1px solid var(--rule);border-radius:8px}
-section{padding:14px 16px;margin:14px 0 0;min-width:0}.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));
-gap:10px;margin:14px 0 0}.tiles>div{padding:8px 10px}dt{color:var(--soft);font-size:12px}dd{margin:0;font-size:16px;font-weight:600;white-space:nowrap;
+section{padding:14px 16px;margin:14px 0 0;min-width:0}.tiles{display:grid;
+grid-template-columns:repeat(auto-fit,minmax(150px,1fr));
+gap:10px;margin:14px 0 0}.tiles>div{padding:8px 10px}dt{color:var(--soft);font-size:12px}dd{margin:0;font-size:16px;
+font-weight:600;white-space:nowrap;
 font-variant-numeric:tabular-nums}.halves{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(430px,100%),1fr));
 gap:0 14px;align-items:stretch}
 svg{display:block;width:100%;height:auto}svg text{fill:var(--soft);font:12px system-ui,sans-serif}
@@ -508,21 +532,28 @@ path.buy{fill:var(--buy)}path.sell{fill:var(--sell)}path.strong{stroke:var(--car
 .bar{fill:var(--a);opacity:.35}.alone{fill:var(--a)}.hist{fill-opacity:.28;stroke-width:1.5}
 .h0{fill:var(--a);stroke:var(--a);background:var(--a)}.h1{fill:var(--b);stroke:var(--b);background:var(--b)}
 .h2{fill:var(--buy);stroke:var(--buy);background:var(--buy)}
-.legend{display:flex;flex-wrap:wrap;gap:4px 14px;color:var(--soft);font-size:12.5px;margin-bottom:8px}.legend i{display:inline-block;
+.legend{display:flex;flex-wrap:wrap;gap:4px 14px;color:var(--soft);font-size:12.5px;margin-bottom:8px}
+.legend i{display:inline-block;
 width:11px;height:11px;border-radius:2px;margin-right:5px;vertical-align:-1px}
-table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:13px}th,td{padding:4px 10px 4px 0;text-align:right;
-border-bottom:1px solid var(--rule);font-weight:400}tr:first-child th{color:var(--soft)}th:first-child,td:first-child{text-align:left}
-.trades td:nth-child(-n+2),.trades th:nth-child(-n+2){text-align:left}.id{font:12px ui-monospace,monospace}.wide{overflow-x:auto}
+table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:13px}
+th,td{padding:4px 10px 4px 0;text-align:right;
+border-bottom:1px solid var(--rule);font-weight:400}tr:first-child th{color:var(--soft)}
+th:first-child,td:first-child{text-align:left}
+.trades td:nth-child(-n+2),.trades th:nth-child(-n+2){text-align:left}.id{font:12px ui-monospace,monospace}
+.wide{overflow-x:auto}
 .wide td,.wide th{white-space:nowrap}.ok{color:var(--buy)}.bad{color:var(--sell);font-weight:700}
 pre{margin:0;white-space:pre-wrap;font:12.5px/1.5 ui-monospace,monospace;color:var(--ink)}
-.chart{position:relative;overflow-x:auto}.chart svg{min-width:720px}section>svg{margin-top:8px}.cross{stroke:var(--soft);visibility:hidden}
-#tip{position:absolute;top:8px;pointer-events:none;background:var(--card);border:1px solid var(--rule);border-radius:6px;padding:6px 9px;
+.chart{position:relative;overflow-x:auto}.chart svg{min-width:720px}section>svg{margin-top:8px}
+.cross{stroke:var(--soft);visibility:hidden}
+#tip{position:absolute;top:8px;pointer-events:none;background:var(--card);border:1px solid
+# var(--rule);border-radius:6px;padding:6px 9px;
 font-size:12.5px;white-space:pre;box-shadow:0 2px 8px #0003}
 """
 
 _SCRIPT = """
 const m=document.getElementById('market'),tip=document.getElementById('tip'),cross=document.getElementById('cross');
-if(m){m.addEventListener('pointermove',e=>{const b=m.getBoundingClientRect(),x=(e.clientX-b.left)/b.width*D.w;let lo=0,hi=D.x.length-1;
+if(m){m.addEventListener('pointermove',e=>{const b=m.getBoundingClientRect(),x=(e.clientX-b.left)/b.width*D.w;
+let lo=0,hi=D.x.length-1;
 while(lo<hi){const k=(lo+hi)>>1;D.x[k]<x?lo=k+1:hi=k}if(lo&&x-D.x[lo-1]<D.x[lo]-x)lo--;
 cross.setAttribute('x1',D.x[lo]);cross.setAttribute('x2',D.x[lo]);cross.style.visibility='visible';
 const g=D.G[D.g[lo]];tip.textContent=D.t[lo]+' UTC\\n'+(D.p[lo]??'no price')+'  '+D.S[D.s[lo]].replace('_',' ')+
