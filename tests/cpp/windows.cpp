@@ -1,31 +1,304 @@
+// Windows of the last n values against plain sums over those values in extended precision.
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <memory>
+#include <random>
 #include <vector>
 
 #include "base/aggregate.hpp"
+#include "base/anchored.hpp"
 #include "base/arena.hpp"
+#include "base/history.hpp"
 #include "base/sliding.hpp"
+#include "base/smooth.hpp"
+#include "base/sorted.hpp"
 #include "check.hpp"
 
 using namespace smartcore;
 
-// Once a print of 1e9 has left the window, nothing of it is left in the variance.
-CASE(sliding_moments_forget_a_bad_print) {
-    constexpr std::uint32_t n = 7;
-    std::vector<std::byte> memory(4096);
-    Arena arena(memory.data(), memory.size());
-    auto* window = new (arena.take(sizeof(Sliding<Moments2>), alignof(Sliding<Moments2>))) Sliding<Moments2>(arena, n);
+namespace {
 
+using Wide = long double;
+
+// Something that lives in an arena, with the arena.
+template <class T>
+struct Placed {
+    explicit Placed(std::uint32_t n)
+        : memory(sizeof(T) + 64 + 1024 * (n + 1)), arena(memory.data(), memory.size()),
+          it(new (arena.take(sizeof(T), alignof(T))) T(arena, n)) {}
+    T* operator->() const { return it; }
+    std::vector<std::byte> memory;
+    Arena arena;
+    T* it;
+};
+
+constexpr std::uint32_t lengths[] = {1, 2, 3, 7, 64, 301};
+
+// Walks at several levels and scales, a bad print of 1e9 in the middle, and stretches where nothing moves.
+std::vector<double> series(int kind, std::size_t n) {
+    std::mt19937_64 random(static_cast<unsigned>(kind));
+    std::normal_distribution<double> normal;
+    std::vector<double> x(n);
+    double level = kind == 0 ? 100 : kind == 1 ? 1e8 : kind == 2 ? 1e-6 : 0;
+    for (std::size_t i = 0; i < n; ++i) {
+        if (kind != 3 || i / 50 % 2) level += normal(random) * (kind == 2 ? 1e-8 : 0.5);
+        x[i] = kind == 0 && i == n / 2 ? 1e9 : kind == 3 ? std::round(level) : level;
+    }
+    return x;
+}
+constexpr int kinds[] = {0, 1, 2, 3};
+
+bool near(double got, Wide want, Wide scale, Wide tolerance = 1e-13L) {
+    return std::fabs(got - want) <= tolerance * scale || (std::isnan(got) && std::isnan(want));
+}
+
+struct Naive {  // of n values; about the first of them, or a level of 1e8 would cost even long double its digits
+    Wide mean = 0, from_first = 0, m2 = 0, m3 = 0, m4 = 0, largest = 0;
+    Naive(const double* x, std::uint32_t n) {
+        for (std::uint32_t i = 0; i < n; ++i) from_first += static_cast<Wide>(x[i]) - x[0];
+        from_first /= n;
+        mean = x[0] + from_first;
+        for (std::uint32_t i = 0; i < n; ++i) {
+            const Wide d = static_cast<Wide>(x[i]) - x[0] - from_first;
+            m2 += d * d, m3 += d * d * d, m4 += d * d * d * d;
+            largest = std::max(largest, std::fabs(static_cast<Wide>(x[i])));
+        }
+    }
+};
+
+template <class Window, class Check>
+void walk(Check check) {
+    for (int kind : kinds) {
+        const std::vector<double> x = series(kind, 1500);
+        for (std::uint32_t n : lengths) {
+            Placed<Window> window(n);
+            for (std::size_t i = 0; i < x.size(); ++i) {
+                window->push(Window::Value::of(x, i));
+                CHECK(window->full() == (i + 1 >= n));
+                if (window->full()) check(window->value(), x.data() + i + 1 - n, n, i);
+            }
+        }
+    }
+}
+// A window and how it takes the i-th of a series.
+template <class M>
+struct Slide : Sliding<M> {
+    using Sliding<M>::Sliding;
+    struct Value {
+        static M of(const std::vector<double>& x, std::size_t i) {
+            if constexpr (requires { M::of(x[i]); }) return M::of(x[i]);
+            else return {x[i], static_cast<decltype(M{}.when)>(i)};
+        }
+    };
+};
+template <class M>
+struct Anchor : Anchored<M> {
+    using Anchored<M>::Anchored;
+    struct Value {
+        static double of(const std::vector<double>& x, std::size_t i) { return x[i]; }
+    };
+};
+
+}  // namespace
+
+CASE(sliding_sum) {
+    walk<Slide<Sum>>([](const Sum& s, const double* x, std::uint32_t n, std::size_t) {
+        const Naive naive(x, n);
+        CHECK(near(s.sum, naive.mean * n, naive.largest * n, 1e-14L));
+    });
+}
+
+CASE(sliding_sums_of_two) {
+    Placed<Sliding<Sum2>> window(5);
+    for (int i = 0; i < 40; ++i) {
+        window->push({static_cast<double>(i), 1.0 / (i + 1)});
+        if (i < 4) continue;
+        CHECK(window->value().first == 5 * i - 10);
+        double second = 0;
+        for (int k = i - 4; k <= i; ++k) second += 1.0 / (k + 1);
+        CHECK(near(window->value().second, second, 1, 1e-15L));
+    }
+}
+
+CASE(sliding_extrema) {
+    walk<Slide<Min>>([](const Min& m, const double* x, std::uint32_t n, std::size_t) {
+        CHECK(m.min == *std::min_element(x, x + n));
+    });
+    walk<Slide<Max>>([](const Max& m, const double* x, std::uint32_t n, std::size_t) {
+        CHECK(m.max == *std::max_element(x, x + n));
+    });
+}
+
+// Of equal extrema the newest counts.
+CASE(sliding_extrema_and_when) {
+    walk<Slide<LastMin>>([](const LastMin& m, const double* x, std::uint32_t n, std::size_t now) {
+        std::uint32_t at = 0;
+        for (std::uint32_t i = 0; i < n; ++i)
+            if (x[i] <= x[at]) at = i;
+        CHECK(m.min == x[at] && static_cast<std::size_t>(m.when) == now + 1 - n + at);
+    });
+    walk<Slide<LastMax>>([](const LastMax& m, const double* x, std::uint32_t n, std::size_t now) {
+        std::uint32_t at = 0;
+        for (std::uint32_t i = 0; i < n; ++i)
+            if (x[i] >= x[at]) at = i;
+        CHECK(m.max == x[at] && static_cast<std::size_t>(m.when) == now + 1 - n + at);
+    });
+}
+
+CASE(moments_of_two) {
+    walk<Anchor<Moments2>>([](const Moments2& m, const double* x, std::uint32_t n, std::size_t) {
+        const Naive naive(x, n);
+        CHECK(near(m.mean(), naive.mean, naive.largest, 1e-15L * n + 1e-15L));
+        CHECK(near(m.m2(), naive.m2, naive.m2));
+        CHECK(near(m.variance(), naive.m2 / n, naive.m2 / n));
+        if (n > 1) CHECK(near(m.sample_variance(), naive.m2 / (n - 1), naive.m2 / (n - 1)));
+    });
+}
+
+CASE(moments_of_four) {
+    walk<Anchor<Moments4>>([](const Moments4& m, const double* x, std::uint32_t n, std::size_t) {
+        if (n < 3) return;
+        const Naive naive(x, n);
+        CHECK(near(m.m2(), naive.m2, naive.m2));
+        if (naive.m2 == 0) {
+            CHECK(std::isnan(m.skewness()) && std::isnan(m.excess_kurtosis()));
+            return;
+        }
+        CHECK(near(m.skewness(), std::sqrt(static_cast<Wide>(n)) * naive.m3 / std::pow(naive.m2, 1.5L), 1, 1e-14L * n));
+        CHECK(near(m.excess_kurtosis(), n * naive.m4 / (naive.m2 * naive.m2) - 3, n, 1e-13L));
+    });
+}
+
+// Once a print of 1e9 has left the window, nothing of it is left in the variance.
+CASE(moments_forget_a_bad_print) {
+    constexpr std::uint32_t n = 7;
+    Placed<Anchored<Moments2>> window(n);
     std::vector<double> past;
     for (int i = 0; i < 100; ++i) {
         past.push_back(i == 40 ? 1e9 : 100 + std::sin(i));
-        window->push(Moments2::of(past.back()));
-        CHECK(window->full() == (past.size() >= n));
+        window->push(past.back());
         if (!window->full() || (i >= 40 && i < 40 + static_cast<int>(n))) continue;
-        double mean = 0, m2 = 0;
-        for (std::size_t k = past.size() - n; k < past.size(); ++k) mean += past[k] / n;
-        for (std::size_t k = past.size() - n; k < past.size(); ++k) m2 += (past[k] - mean) * (past[k] - mean);
-        CHECK(std::abs(window->value().mean - mean) < 1e-12 * mean);
-        CHECK(std::abs(window->value().m2 - m2) < 1e-11 * m2);
+        const Naive naive(past.data() + past.size() - n, n);
+        CHECK(near(window->value().mean(), naive.mean, naive.mean, 1e-15L));
+        CHECK(near(window->value().m2(), naive.m2, naive.m2, 1e-13L));
+    }
+}
+
+CASE(line) {
+    walk<Anchor<Line>>([](const Line& line, const double* y, std::uint32_t n, std::size_t) {
+        if (n < 2) return;
+        const Naive naive(y, n);
+        Wide xy = 0, xx = 0;
+        for (std::uint32_t i = 0; i < n; ++i) {
+            const Wide x = i - (n - 1) / Wide{2};
+            xy += x * (static_cast<Wide>(y[i]) - y[0] - naive.from_first), xx += x * x;
+        }
+        const Wide size = std::sqrt(naive.m2 * xx);
+        CHECK(near(line.slope(), xy / xx, size / xx));
+        if (naive.m2 > 0) CHECK(near(line.r2(), xy * xy / (xx * naive.m2), 1));
+        else CHECK(std::isnan(line.r2()) && line.slope() == 0);
+    });
+}
+
+CASE(comoments) {
+    for (int kind : kinds) {
+        const std::vector<double> x = series(kind, 900), y = series((kind + 1) % 4, 900);
+        for (std::uint32_t n : lengths) {
+            Placed<Anchored<Comoments>> window(n);
+            for (std::size_t i = 0; i < x.size(); ++i) {
+                window->push({x[i], y[i]});
+                if (!window->full()) continue;
+                const Comoments& c = window->value();
+                const Naive nx(x.data() + i + 1 - n, n), ny(y.data() + i + 1 - n, n);
+                Wide xy = 0;
+                for (std::size_t k = i + 1 - n, first = k; k <= i; ++k)
+                    xy += (static_cast<Wide>(x[k]) - x[first] - nx.from_first) * (static_cast<Wide>(y[k]) - y[first] - ny.from_first);
+                const Wide size = std::sqrt(nx.m2 * ny.m2);
+                CHECK(near(c.covariance(), xy / n, size / n, 1e-13L));
+                if (nx.m2 > 0) CHECK(near(c.slope(), xy / nx.m2, size / nx.m2, 1e-13L));
+                else CHECK(std::isnan(c.slope()));
+                if (size > 0) CHECK(near(c.correlation(), xy / size, 1, 1e-13L));
+                else CHECK(std::isnan(c.correlation()));
+            }
+        }
+    }
+}
+
+CASE(history_is_contiguous) {
+    for (std::uint32_t n : lengths) {
+        Placed<History> past(n);
+        std::vector<double> all;
+        for (int i = 0; i < 1000; ++i) {
+            all.push_back(i * 0.5);
+            past->push(all.back());
+            for (std::uint32_t k = 1; k <= n && k <= all.size(); ++k) {
+                CHECK(past->has(k));
+                CHECK(past->ago(k - 1) == all[all.size() - k]);
+                if (k == n || k == 1) CHECK(std::equal(all.end() - k, all.end(), past->last(k)));
+            }
+            CHECK(!past->has(all.size() + 1));
+        }
+    }
+}
+
+CASE(sorted_is_a_sorted_window) {
+    for (int kind : kinds) {
+        const std::vector<double> x = series(kind, 1200);
+        for (std::uint32_t n : lengths) {
+            Placed<Sorted> window(n);
+            for (std::size_t i = 0; i < x.size(); ++i) {
+                window->push(x[i]);
+                const std::size_t from = i + 1 > n ? i + 1 - n : 0;
+                std::vector<double> naive(x.begin() + static_cast<std::ptrdiff_t>(from), x.begin() + static_cast<std::ptrdiff_t>(i) + 1);
+                std::sort(naive.begin(), naive.end());
+                CHECK(window->size() == naive.size() && window->full() == (naive.size() == n));
+                for (std::uint32_t k = 0; k < naive.size(); ++k) CHECK((*window.it)[k] == naive[k]);
+                if (i % 7) continue;
+                for (double q : {0.0, 0.1, 0.5, 0.9, 1.0}) {
+                    const Wide at = q * static_cast<Wide>(naive.size() - 1);
+                    const auto low = static_cast<std::size_t>(at);
+                    const double high = naive[std::min(low + 1, naive.size() - 1)];
+                    const Wide want = naive[low] + (at - low) * (Wide{high} - naive[low]);
+                    CHECK(near(window->quantile(q), want, std::fabs(want) + std::fabs(high), 1e-13L));
+                }
+                Wide tail = 0;
+                for (std::uint32_t k = 1; k <= naive.size(); ++k) {
+                    tail += naive[k - 1];
+                    CHECK(near(window->tail_mean(k), tail / k, std::fabs(naive[0]) + std::fabs(naive[k - 1]), 1e-14L));
+                }
+            }
+        }
+    }
+}
+
+// The mean of the first n, then a weighted sum of all that followed.
+CASE(smooth_is_its_weighted_sum) {
+    for (int kind : {1, 2, 3}) {
+        const std::vector<double> x = series(kind, 600);
+        for (double n : {1.0, 2.0, 14.0, 100.0}) {
+            for (bool wilder : {false, true}) {
+                Smooth smooth = wilder ? Smooth::wilder(n) : Smooth::ema(n);
+                const Wide alpha = wilder ? 1 / static_cast<Wide>(n) : 2 / static_cast<Wide>(n + 1);
+                Wide level = 0, largest = 0;
+                for (std::size_t i = 0; i < x.size(); ++i) {
+                    smooth.push(x[i]);
+                    largest = std::max(largest, std::fabs(static_cast<Wide>(x[i])));
+                    if (i < n) level += x[i] / static_cast<Wide>(n);
+                    else level += alpha * (x[i] - level);
+                    CHECK(smooth.ready() == (i + 1 >= n));
+                    CHECK(std::isnan(smooth.value()) == !smooth.ready());
+                    if (smooth.ready()) CHECK(near(smooth.value(), level, largest, 1e-15L));
+                }
+            }
+        }
+    }
+}
+
+CASE(smooth_of_a_constant_is_that_constant) {
+    for (double x : {0.1, 1e8 + 0.1, 1e-9}) {
+        Smooth smooth = Smooth::ema(20);
+        for (int i = 0; i < 500; ++i) smooth.push(x);
+        CHECK(smooth.value() == x);
     }
 }

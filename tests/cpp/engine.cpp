@@ -1,0 +1,236 @@
+// Plan and engine with every kernel of the catalogue: history is the live step, and a snapshot is all there is.
+#include <cmath>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "check.hpp"
+#include "engine/engine.hpp"
+#include "features/catalogue.hpp"
+
+using namespace smartcore;
+
+namespace {
+
+// All outputs of all kernels, with the parameters of their defaults.
+std::vector<Column> everything() {
+    std::vector<Column> columns;
+    for (std::uint32_t kind = 0; kind < catalogue().size(); ++kind) {
+        const Meta& meta = *catalogue()[kind].kind->meta;
+        const std::size_t sets = meta.params.size() ? meta.defaults.size() : 1;
+        for (std::size_t s = 0; s < sets; ++s) {
+            std::vector<double> params;
+            if (meta.params.size()) params.assign(meta.defaults[s].begin(), meta.defaults[s].end());
+            for (std::uint32_t o = 0; o < meta.outputs.size(); ++o) columns.push_back({kind, params, o});
+        }
+    }
+    return columns;
+}
+
+// A book of few levels with gaps, snapshots, crossings and half messages; trades, bars, quotes, scores; equal times.
+std::vector<Event> stream(unsigned seed, int n, bool bars) {
+    std::mt19937 random(seed);
+    std::vector<Event> events;
+    std::int64_t ts = 1'700'000'000'000'000'000;
+    double price = 100;
+    for (int i = 0; i < n; ++i) {
+        ts += static_cast<std::int64_t>(random() % 4) * 40'000'000;
+        price *= 1 + 0.001 * (static_cast<int>(random() % 21) - 10);
+        Event e{};
+        e.ts = ts;
+        const unsigned what = random() % 100;
+        if (what < 50) {
+            e.kind = Type::depth;
+            e.side = random() % 2 ? 1 : -1;
+            e.flags = (random() % 3 ? kLast : 0) | (random() % 200 ? 0 : kSnapshot);
+            e.v[0] = 100 - e.side * 0.5 * (static_cast<int>(random() % 12) - 1), e.v[1] = random() % 3;
+        } else if (what < 75) {
+            e.kind = Type::trade;
+            e.side = static_cast<std::int8_t>(static_cast<int>(random() % 3) - 1);
+            e.v[0] = price, e.v[1] = 0.1 * (random() % 30);
+        } else if (what < 95 && bars) {
+            e.kind = Type::bar;
+            e.v[0] = price, e.v[1] = price * 1.01, e.v[2] = price * 0.99, e.v[3] = price * (random() % 2 ? 1.005 : 0.995);
+            e.v[4] = random() % 100, e.v[5] = random() % 2 ? e.v[4] * price : 0;
+        } else if (what < 97) {
+            e.kind = Type::quote;
+            e.v[0] = 99, e.v[1] = 1, e.v[2] = 101, e.v[3] = 2;
+        } else {
+            e.kind = what == 97 ? Type::gap : what == 98 ? Type::score : Type::aux;
+            e.v[0] = price;
+        }
+        CHECK(!smartcore::check(e));
+        events.push_back(e);
+    }
+    return events;
+}
+
+bool equal(const double* a, const double* b, std::size_t n) {
+    for (std::size_t i = 0; i < n; ++i)
+        if (std::memcmp(a + i, b + i, 8) != 0 && !(std::isnan(a[i]) && std::isnan(b[i]))) return false;
+    return true;
+}
+
+const struct {
+    BarClock::By by;
+    double amount;
+} rules[] = {{BarClock::By::none, 0}, {BarClock::By::time, 1e9}, {BarClock::By::trades, 5}, {BarClock::By::volume, 4},
+             {BarClock::By::dollars, 900}, {BarClock::By::imbalance, 2}};
+
+// Calls it with every rule, and events that go with the rule.
+template <class F>
+void with_rules(int n, F&& f) {
+    for (const auto& rule : rules) f(BarClock(rule.by, rule.amount), stream(7, n, rule.by == BarClock::By::none));
+}
+
+}  // namespace
+
+CASE(run_is_the_step_in_a_loop) {
+    const std::vector<Column> columns = everything();
+    with_rules(3000, [&](BarClock clock, const std::vector<Event>& events) {
+        Engine live(columns, clock), whole(columns, clock), chunks(columns, clock);
+        std::vector<double> rows;
+        for (const Event& e : events) {
+            live.step(e);
+            rows.insert(rows.end(), live.row(), live.row() + columns.size());
+            for (std::size_t i = 0; i < columns.size(); ++i) CHECK(!std::isinf(live.row()[i]));
+        }
+        std::size_t n = 0;
+        whole.run(events, Sample::event, 0, [&](std::int64_t ts) {
+            CHECK(ts == events[n].ts && equal(whole.row(), rows.data() + n * columns.size(), columns.size()));
+            ++n;
+        });
+        CHECK(n == events.size());
+        for (std::size_t i = 0; i < events.size(); i += 13)
+            chunks.run({events.data() + i, std::min<std::size_t>(13, events.size() - i)}, Sample::bar, 0, [](std::int64_t) {});
+        CHECK(whole.snapshot("") == live.snapshot("") && chunks.snapshot("") == live.snapshot(""));
+        CHECK(live.state().bars > 100);
+    });
+}
+
+CASE(a_snapshot_is_all_there_is) {
+    const std::vector<Column> columns = everything();
+    with_rules(1500, [&](BarClock clock, const std::vector<Event>& events) {
+        Engine whole(columns, clock);
+        std::vector<std::string> at;
+        for (std::size_t i = 0; i < events.size(); ++i) {
+            if (i % 300 == 0) at.push_back(whole.snapshot("head"));
+            whole.step(events[i]);
+        }
+        for (std::size_t k = 0; k < at.size(); ++k) {
+            Engine copy(columns, clock);
+            for (std::size_t i = 0; i < 50; ++i) copy.step(events[i]);  // whatever it was before is gone
+            copy.restore(at[k]);
+            CHECK(copy.snapshot("head") == at[k] && Engine::header(at[k]) == "head");
+            for (std::size_t i = 300 * k; i < events.size(); ++i) copy.step(events[i]);
+            CHECK(copy.snapshot("") == whole.snapshot("") && equal(copy.row(), whole.row(), columns.size()));
+        }
+    });
+}
+
+CASE(a_copy_is_apart) {
+    const std::vector<Column> columns = everything();
+    const std::vector<Event> events = stream(9, 1200, true);
+    Engine a(columns, BarClock());
+    for (std::size_t i = 0; i < 600; ++i) a.step(events[i]);
+    auto b = std::make_unique<Engine>(a);
+    const std::string then = a.snapshot("");
+    for (std::size_t i = 600; i < events.size(); ++i) b->step(events[i]);
+    CHECK(a.snapshot("") == then);
+    for (std::size_t i = 600; i < events.size(); ++i) a.step(events[i]);
+    CHECK(a.snapshot("") == b->snapshot(""));
+    b.reset();
+    a.step(events.back());
+}
+
+// Whatever the memory held before: two engines in the same state are the same bytes.
+CASE(equal_states_are_equal_bytes) {
+    const std::vector<Column> columns = everything();
+    const std::vector<Event> events = stream(11, 700, true);
+    std::string first;
+    for (int fill : {0x00, 0xff, 0x5a}) {
+        const std::unique_ptr<std::byte[]> memory(new std::byte[sizeof(Engine) + alignof(Engine)]);
+        std::memset(memory.get(), fill, sizeof(Engine) + alignof(Engine));
+        void* place = memory.get();
+        std::size_t room = sizeof(Engine) + alignof(Engine);
+        std::align(alignof(Engine), sizeof(Engine), place, room);
+        auto* engine = new (place) Engine(columns, BarClock());
+        for (const Event& e : events) engine->step(e);
+        const std::string blob = engine->snapshot("");
+        if (first.empty()) first = blob;
+        CHECK(blob == first);
+        engine->~Engine();
+    }
+}
+
+CASE(damaged_snapshots_change_nothing) {
+    const std::vector<Column> columns = everything();
+    Engine engine(columns, BarClock());
+    for (const Event& e : stream(13, 400, true)) engine.step(e);
+    const std::string blob = engine.snapshot("head");
+    std::mt19937 random(1);
+    auto refused = [&](const std::string& bytes) {
+        try {
+            engine.restore(bytes);
+        } catch (const std::invalid_argument&) {
+            return true;
+        }
+        return false;
+    };
+    for (int i = 0; i < 300; ++i) {
+        std::string damaged = blob;
+        const std::size_t at = i < 40 ? static_cast<std::size_t>(i) : random() % blob.size();
+        damaged[at] = static_cast<char>(damaged[at] ^ (1 << random() % 8));
+        CHECK(refused(damaged));
+        CHECK(refused(blob.substr(0, i < 40 ? static_cast<std::size_t>(i) : random() % blob.size())));
+    }
+    CHECK(refused(blob + '\0') && refused(""));
+    std::vector<Column> fewer = columns;
+    fewer.pop_back();
+    CHECK(refused(Engine(fewer, BarClock()).snapshot("head")));
+    CHECK(engine.snapshot("head") == blob);
+}
+
+CASE(large_windows_find_room) {
+    std::vector<Column> columns;
+    for (std::uint32_t kind = 0; kind < catalogue().size(); ++kind) {
+        const Meta& meta = *catalogue()[kind].kind->meta;
+        if (meta.params.size() != 1 || meta.params[0].form != 'n') continue;
+        columns.push_back({kind, {meta.params[0].high}, 0});
+    }
+    CHECK(columns.size() > 10);
+    Engine engine(columns, BarClock());
+    CHECK(engine.plan().state_size() > std::size_t{1} << 20);
+    for (const Event& e : stream(15, 500, true)) engine.step(e);
+    Engine copy(columns, BarClock());
+    copy.restore(engine.snapshot(""));
+    CHECK(copy.snapshot("") == engine.snapshot(""));
+}
+
+CASE(no_columns_are_a_book_and_a_clock) {
+    Engine engine({}, BarClock(BarClock::By::trades, 5));
+    for (const Event& e : stream(17, 500, false)) engine.step(e);
+    CHECK(engine.state().bars > 10 && engine.plan().width() == 0 && engine.plan().nodes() == 0);
+    Engine copy({}, BarClock());
+    copy.restore(engine.snapshot(""));
+    CHECK(copy.snapshot("") == engine.snapshot(""));
+}
+
+CASE(columns_of_one_kernel_share_its_node) {
+    const std::vector<Column> all = everything();
+    Engine together(all, BarClock());
+    std::size_t apart = 0;
+    for (const Column& c : all) apart += Engine({c}, BarClock()).plan().nodes();
+    CHECK(together.plan().nodes() < apart);
+    const std::vector<Event> events = stream(19, 800, true);
+    for (const Event& e : events) together.step(e);
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        Engine alone({all[i]}, BarClock());
+        for (const Event& e : events) alone.step(e);
+        CHECK(equal(alone.row(), together.row() + i, 1));
+    }
+}
