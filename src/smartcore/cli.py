@@ -384,6 +384,7 @@ def demo(options: argparse.Namespace) -> int:
         screen.line(f"paced     {_figures(paced.latency)}, 3 ms of quiet before each: what a bot feels")
     screen.line(f"speed     {len(events) / spent:,.0f} events a second; an event without a decision {quiet:.2f} µs")
     screen.line(f"memory    {memory:.0f} MiB resident, {events.nbytes / 2**20:.0f} of them the recording")
+    screen.line(f"machine   {_machine()}")
     screen.line(f"costs     {costs}")
     screen.line(f"journal   {journal}: {journaled:,} decisions, {status['journal']['drops']:,} dropped")
     if last:
@@ -429,7 +430,13 @@ def _pair(latency: Latency) -> str:
 
 
 def _machine() -> str:
-    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}"
+    """The machine, and whether others are at work on it: then tails of latency hold their time."""
+    cpus = os.cpu_count() or 1
+    load = os.getloadavg()[0]
+    busy = (
+        f", busy with other work (load {load:.1f}), which lengthens the tails of latency" if load > 0.75 * cpus else ""
+    )
+    return f"{platform.system()} {platform.machine()}, {cpus} CPUs, Python {platform.python_version()}{busy}"
 
 
 def run(options: argparse.Namespace) -> int:
@@ -516,6 +523,7 @@ def run(options: argparse.Namespace) -> int:
     screen.line(f"latency   {_figures(bot.latency)}, as fast as it goes")
     screen.line(f"speed     {len(events) / spent:,.0f} events a second")
     screen.line(f"memory    {memory:.0f} MiB resident, {events.nbytes / 2**20:.0f} of them the recording")
+    screen.line(f"machine   {_machine()}")
     for check in checks:
         verdict = screen.paint("passed", "green") if check["passed"] else screen.paint("FAILED", "red")
         screen.line(f"check     {check['name']}: {check['value']}: {verdict}")

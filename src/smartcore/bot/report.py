@@ -468,7 +468,8 @@ def _scorecard(scorecard: Mapping[str, Mapping[str, float]]) -> str:
     return (
         "<section><h2>Scorecard</h2><table><tr><th>source<th>calls<th>hit rate<th>stated<th>Brier"
         f"{rows}</table><p>Past calls against what came, newer ones count more: share of moves whose direction was "
-        "right, the mean confidence stated for them, and the Brier score (0 best; 0.667 is knowing nothing).</p></section>"
+        "right, the mean confidence stated for them, and the Brier score (0 best; 0.667 is knowing nothing).</p>"
+        "</section>"
     )
 
 
@@ -494,7 +495,8 @@ def _trades(trades: Sequence[Decision]) -> str:
         )
     return (
         f"<section><h2>The last {len(rows)} of {len(trades):,} signals to trade</h2><div class=wide>"
-        "<table class=trades><tr><th>UTC<th>signal<th>price<th>confidence<th>quality<th>regime<th>size<th>stop<th>edge<th>entry<th>id"
+        "<table class=trades><tr>"
+        "<th>UTC<th>signal<th>price<th>confidence<th>quality<th>regime<th>size<th>stop<th>edge<th>entry<th>id"
         f"{''.join(rows)}</table></div></section>"
     )
 
