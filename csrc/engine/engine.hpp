@@ -35,7 +35,11 @@ public:
     // Intervals are counted from the epoch; one without events gives no row.
     template <class F>
     void run(std::span<const Event> events, Sample sample, std::int64_t interval, F&& take) noexcept {
-        if (sample == Sample::interval && s_.interval != interval) s_.interval = interval, s_.next_sample = INT64_MIN;
+        if (sample == Sample::interval) {
+            if (s_.interval != interval) s_.interval = interval, s_.next_sample = INT64_MIN;
+            // Events that came in some other way may have passed the grid point: its row would know them.
+            if (s_.next_sample != INT64_MIN && s_.ts >= s_.next_sample) s_.next_sample = next_after(s_.ts, interval);
+        }
         for (const Event& e : events) {
             if (sample == Sample::interval && e.ts >= s_.next_sample) {
                 if (s_.next_sample != INT64_MIN) {

@@ -32,6 +32,8 @@ def bar_rule(text: str | None) -> tuple[str, float]:
     """What closes a bar: (rule, amount) of "1m", "500 trades", "100 volume", "1e6 dollars", "200 imbalance"."""
     if text is None:
         return "none", 0.0
+    if not isinstance(text, str):
+        raise ValueError(f"bars={text!r}: a text such as '1m' or '500 trades', or None")
     words = text.split()
     if len(words) == 2 and words[1] in ("trades", "volume", "dollars", "imbalance"):
         amount = float(words[0])
