@@ -139,7 +139,10 @@ def test_stochastic(bars, n, smooth):
 @pytest.mark.parametrize("n", [2, 14, 20, 50])
 def test_typical_price(bars, n):
     agree(bars[f"cci_{n}"], talib.CCI(bars.high, bars.low, bars.close, n), limit=1e-9 if n > 2 else 1e-6)
-    agree(bars[f"mfi_{n}"], talib.MFI(bars.high, bars.low, bars.close, bars.volume, n))
+    ours, theirs = bars[f"mfi_{n}"], talib.MFI(bars.high, bars.low, bars.close, bars.volume, n)
+    still = (ours == 50) & (theirs == 0)  # neither rose nor fell: short windows only
+    assert still.sum() < 10
+    agree(ours[~still], theirs[~still])
 
 
 @pytest.mark.parametrize(("n", "width"), [(20, 2), (50, 2.5), (5, 1)])

@@ -448,8 +448,8 @@ def fhs(bars, window):
     """Filtered historical simulation: sigma, VaR 95, VaR 99, ES 95, ES 99.
 
     The forecast for the next bar is 0.94 times the one before plus 0.06 times the newest squared return; it begins
-    as the mean square of the first 20 returns. A return over its forecast is a residual (none while the forecast is
-    0); from 100 residuals on, the last `window` of them times the newest forecast are the next return's distribution.
+    as the mean square of the first 20 returns. A return over its forecast is a residual, 20 at most (none while the
+    forecast is 0); from 100 on, the last `window` of them times the newest forecast are the next return's distribution.
     """
     r = log_returns(bars)
     variance = smooth(r * r, 20, np.longdouble(0.06))
@@ -458,7 +458,7 @@ def fhs(bars, window):
     residuals = []
     for t in range(len(bars)):
         if forecast[t] > 0:
-            residuals.append(r[t] / np.sqrt(forecast[t]))
+            residuals.append(np.clip(r[t] / np.sqrt(forecast[t]), -20, 20))
         if np.isnan(forecast[t]) or len(residuals) < 100:
             continue
         worst_first = np.sort(np.array(residuals[-window:]))
