@@ -528,6 +528,7 @@ def test_sections_of_another_length_are_refused(cut, by):
     b'{"columns": ["no_such_column"], "fingerprint": "", "instrument": {}, "bars": null, "out_of_order": "raise"}',
     b'{"columns": ["spread"], "fingerprint": "", "instrument": {"venue": "X"}, "bars": null, "out_of_order": "raise"}',
     b'{"columns": ["spread"], "fingerprint": "", "instrument": {}, "bars": "1 parsec", "out_of_order": "raise"}',
+    b'{"columns": ["spread"], "fingerprint": "", "instrument": {}, "bars": 5, "out_of_order": "raise"}',
     b'{"columns": 7, "fingerprint": "", "instrument": {}, "bars": null, "out_of_order": "raise"}',
     b'{"columns": ["spread"], "fingerprint": "", "instrument": null, "bars": null, "out_of_order": "raise"}',
 ])  # fmt: skip

@@ -70,6 +70,8 @@ class Tape:
                 yield i, ts, True, False, price, size, side, valid, False, top
                 continue
             if kind == Kind.DEPTH:
+                if book.stale and not flags & Flag.SNAPSHOT:
+                    continue  # there is nothing to apply it to
                 cleared |= not deep or bool(flags & Flag.SNAPSHOT)
                 deep = True
                 book.depth(side, float(traded["price"][i]), float(traded["size"][i]), flags)
@@ -85,7 +87,7 @@ class Tape:
                 continue
             else:
                 continue
-            valid = all(sides) and not book.stale
+            valid = all(sides)
             follows = valid and not cleared
             cleared = not valid
             top = [side + [(np.nan, 0.0)] * (LEVELS - len(side)) for side in sides]

@@ -68,14 +68,12 @@ def trade_sign_autocorrelation(tape: Tape, window: float) -> Array:
 
 @twin(events="trade")
 def vpin(tape: Tape, buckets: float) -> Array:
-    """A bucket is full with the trade that brings it to 50 mean trades, of all trades until it began."""
+    """A bucket is full with the trade that brings it to 50 times the mean size of the last 500, itself included."""
     size, sign = tape.size[tape.trade], tape.sign[tape.trade]
     full: list[tuple[np.longdouble, np.longdouble]] = []
     values, value, start = [], np.nan, 0
     for i in range(len(size)):
-        if size[start:i].sum() == 0:
-            start = i  # trades without size begin no bucket
-        target = 50 * size[: start + 1].mean()
+        target = 50 * size[max(0, i - 499) : i + 1].mean()
         volume = size[start : i + 1].sum()
         if volume > 0 and volume >= target * (1 - np.longdouble(1e-10)):
             full.append((abs((sign * size)[start : i + 1].sum()), volume))
