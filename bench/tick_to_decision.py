@@ -212,6 +212,16 @@ def throughput(feed: list[Call]) -> dict[str, Any]:
     }
 
 
+def reference_times(n: int = 300) -> list[int]:
+    """CPU nanoseconds of the reference workload."""
+    times = []
+    for _ in range(n):
+        begin = time.thread_time_ns()
+        reference()
+        times.append(time.thread_time_ns() - begin)
+    return times
+
+
 def line(name: str, got: dict[str, Any]) -> None:
     shown = "  ".join(f"{q} {got[f'{q}_us']:8.1f}" for q in ("p50", "p99", "p99.9"))
     print(f"  {name:42} {shown} us   (n = {got['n']})")
@@ -221,14 +231,11 @@ def measured(events: NDArray[np.void], quick: bool) -> dict[str, Any]:
     feed = calls(events)
     most = 100 if quick else 2500
     out: dict[str, Any] = {"events": len(feed), "unit": "wall us"}
-    times = []
-    for _ in range(300):
-        begin = time.perf_counter_ns()
-        reference()
-        times.append(time.perf_counter_ns() - begin)
-    out["reference"] = percentiles(times)
-    line("reference workload", out["reference"])
+    times = reference_times()
     out["hot"] = ticks(feed)
+    times += reference_times()  # once before and once after: the clock speed may have moved
+    out["reference"] = percentiles(times)
+    line("reference workload: cpu", out["reference"])
     out["paced"] = ticks(feed, PACE, most)
     out["beside a thread, 5 ms"] = beside_a_thread(feed, 0.005, most)
     out["beside a thread, 50 us"] = beside_a_thread(feed, 5e-5, most)
@@ -242,10 +249,8 @@ def measured(events: NDArray[np.void], quick: bool) -> dict[str, Any]:
     each = out["each"]["decisions per second"]
     print(f"  decisions per second of CPU: {one} with everything due, {each} on every event")
     floor = out["reference"]["min_us"]
-    out["ratios"] = {
-        "tick/hot/reference": round(out["hot"]["cpu"]["p50_us"] / floor, 4),
-        "tick/paced/reference": round(out["paced"]["cpu"]["p50_us"] / floor, 4),
-    }
+    # Paced ticks are no gate: how cold the caches get in 3 ms is up to the neighbours (30 % from run to run).
+    out["ratios"] = {"tick/hot/reference": round(out["hot"]["cpu"]["p50_us"] / floor, 4)}
     return out
 
 
