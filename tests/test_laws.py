@@ -151,7 +151,6 @@ def test_whole_depth_messages_equal_single_levels(recorded):
     """The call that takes a message as an exchange sends it: the row after it is the row after its last level."""
     for events in (streams.simulated(), streams.small(seed=9)):
         events = without_bars(events)[:6000]
-        events = events[events["kind"] != ev.Kind.GAP]
         whole = sc.Engine(bars="1s").run(events, "event")
         engine, message = sc.Engine(bars="1s"), []
         for i, e in enumerate(events):
@@ -491,6 +490,20 @@ def test_a_bad_trade_leaves_no_residue(where):
             assert (bits(got) == bits(expected)).all(), f"{name}: a residue"
 
 
+def test_vpin_forgets_a_bad_size():
+    """A bucket is as large as recent trades, not as the largest there ever was."""
+    rng, n, at = np.random.default_rng(0), 20_000, 8_000
+    side, size = rng.choice([1, -1], n), rng.gamma(1, 1, n) + 0.01
+    trades = ev.trades(streams.START + 10_000_000 * np.arange(n), 100.0, size, side)
+    bad = trades.copy()
+    bad.view(sc.TRADE)["size"][at] = 1e9
+    clean, table = (sc.Engine(["vpin_50"]).run(events, "event")[:, 0] for events in (trades, bad))
+    assert abs(table[at:] - clean[at:]).max() > 0.1
+    changes = [np.count_nonzero(np.diff(values[at:])) for values in (clean, table)]
+    assert changes[1] > 0.9 * changes[0], "it stands still"
+    assert abs(table[-1000:] - clean[-1000:]).max() < 1e-12  # the buckets begin with the same trades again
+
+
 def relative_error(got: NDArray[np.float64], expected: NDArray[np.longdouble], least: float = 0.0) -> float:
     """Worst error relative to the value, to the column's median size or to `least`, whichever is largest."""
     assert (np.isnan(got) == np.isnan(expected)).all(), "not unknown at the same time"
@@ -512,7 +525,13 @@ def twin_errors(
     return [relative_error(a, b, least) for a, b in zip(got.T, expected.T, strict=True)]
 
 
+# What does not reach 1e-11 at 1e8, and why.
 LEVEL_LIMIT: dict[str, float] = {
+    "cci": 1e-5,  # the typical price is rounded before it is averaged
+    "vwap_distance": 1e-5,  # so here
+    "effective_spread": 1e-5,  # the mid of an odd spread lies on half a tick, which 1e8 rounds
+    "mid_volatility": 1e-5,  # so here
+    "mid_distance": 1e-4,  # and here, where its average is rounded too
     "microprice": 1e-8,  # the twin's own: it takes 1 from a ratio, and extended precision has no more digits
 }
 

@@ -151,7 +151,7 @@ class Catalogue(Sequence[Kernel]):
 
     def _parse(self, kernel: Kernel, name: str) -> Column | None:
         tokens = name[len(kernel.name) + 1 :].split("_") if name != kernel.name else []
-        if len(tokens) < len(kernel.params):
+        if len(tokens) < len(kernel.params) or "" in tokens:
             return None
         values = [p.parse(t) for p, t in zip(kernel.params, tokens, strict=False)]
         suffix = "_".join(tokens[len(kernel.params) :])
