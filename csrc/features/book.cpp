@@ -158,7 +158,8 @@ struct MidDistance {
         out[0] = 1e4 * log_ratio(mid, level);
     }
     void pass() noexcept {  // the mid stood since the event before
-        if (known(level)) level += (1 - decay->factor) * (mid - level);
+        const double f = decay->factor;  // begun from whichever weighs more, so that a mid of 1e9 leaves nothing behind
+        if (known(level)) level = f > 0.5 ? level + (1 - f) * (mid - level) : mid + f * (level - mid);
     }
     Ref<Decay> decay;
     double level = kNaN, mid = kNaN;
