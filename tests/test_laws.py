@@ -233,6 +233,41 @@ def test_a_prefix_gives_the_same_values(case, sample):
         assert_same(got, whole[: len(got)])
 
 
+def test_rows_at_bars_know_nothing_of_the_event_that_follows(case):
+    """A time bar is closed by the first event after it. Its row is what a bot sees that lets time pass before it feeds
+    that event."""
+    events, engine = case.events[:4000], case.engine()
+    ts, rows = [], []
+    for e in events:
+        if engine.advance(int(e["ts"])):
+            ts.append(engine.last_bar[0])
+            rows.append(engine.row.copy())
+        if engine.on_event(e):
+            ts.append(engine.ts)
+            rows.append(engine.row.copy())
+    got_ts, got = case.engine().run(events, "bar", return_ts=True)
+    assert list(got_ts) == ts
+    assert_same(got, np.reshape(rows, (len(rows), len(DEFAULT))))
+
+
+def test_rows_at_intervals_know_nothing_of_the_event_that_follows(case):
+    """Rows stand on the grid: what was known then, before the first event at or after it."""
+    events, engine, step = case.events[:4000], case.engine(), 250_000_000
+    ts, rows, due = [], [], None
+    for e in events:
+        now = int(e["ts"])
+        if due is not None and now >= due:
+            engine.advance(due)
+            ts.append(due)
+            rows.append(engine.row.copy())
+        if due is None or now >= due:
+            due = now - now % step + step
+        engine.on_event(e)
+    got_ts, got = case.engine().run(events, "250ms", return_ts=True)
+    assert list(got_ts) == ts
+    assert_same(got, np.reshape(rows, (len(rows), len(DEFAULT))))
+
+
 def test_bars_from_trades_equal_the_same_bars_fed():
     """A bar that the engine builds and closes by itself means the same as one that is handed to it."""
     trades = streams.simulated()
