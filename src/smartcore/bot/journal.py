@@ -12,6 +12,7 @@ process; a power cut may take the last commits besides, unless ``durable``.
 from __future__ import annotations
 
 import atexit
+import hashlib
 import json
 import logging
 import os
@@ -20,7 +21,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from math import isfinite
@@ -30,8 +31,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from smartcore.decide import Context, Decision, Reason, Scores
+from smartcore._core import __version__
+from smartcore.decide import Context, Decision, Policy, Reason, Scores
 from smartcore.errors import InvalidData
+from smartcore.features.feature_set import FeatureSet
 
 LAYOUT = 1
 """Version of the tables. A journal of a later one is refused, not guessed at."""
@@ -69,6 +72,15 @@ class Run:
     fingerprint: str
     version: str
     started: int = field(default_factory=time.time_ns)
+
+    @classmethod
+    def of(cls, symbol: str, policy: Policy, models: Sequence[Mapping[str, Any]], features: FeatureSet) -> Run:
+        """The run that begins now. ``policy_id`` is a hash of the policy's values."""
+        values = {f.name: getattr(policy, f.name) for f in fields(policy) if f.init}
+        values |= {"weights": dict(policy.parts), "uncalibrated": sorted(policy.uncalibrated)}
+        policy_id = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
+        columns, fingerprint = features.columns, features.fingerprint
+        return cls(symbol, policy_id, values, tuple(models), columns, fingerprint, __version__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +265,10 @@ class Journal:
     def full(self) -> bool:
         """Whether the next decision would be dropped."""
         return len(self._queue) >= self.limit
+
+    def status(self) -> dict[str, Any]:
+        """How it stands, as plain JSON types."""
+        return {"path": str(self.path), "pending": self.pending, "drops": self.drops, "error": self.error}
 
     def flush(self, timeout: float = 10.0) -> bool:
         """Wait until all handed over before is committed; False if that took longer than ``timeout`` seconds."""

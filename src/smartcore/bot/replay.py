@@ -1,0 +1,50 @@
+"""Recorded events through the path that live ones take."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smartcore._core import EVENT
+from smartcore.errors import InvalidData
+
+if TYPE_CHECKING:
+    from smartcore.bot.orchestrator import Orchestrator
+    from smartcore.decide import Decision
+
+
+def replay(bot: Orchestrator, events: Any, pace: float | None = None) -> Iterator[Decision]:
+    """Every event into ``bot.on_event``, as fast as it goes or at ``pace`` times the recorded speed; the decisions."""
+    if pace is not None and not pace > 0:
+        raise ValueError(f"pace: {pace!r} is not positive")
+    array = as_events(events)
+    records, size = array.view(np.uint8).data, EVENT.itemsize
+    on_event, journal = bot.on_event, bot.journal
+    began, first = time.perf_counter_ns(), int(array["ts"][0]) if len(array) else 0
+    for at in range(0, len(records), size):
+        if pace is not None:
+            late = began + (int(array["ts"][at // size]) - first) / pace - time.perf_counter_ns()
+            if late > 0:
+                time.sleep(late * 1e-9)
+        decision = on_event(records[at : at + size])
+        if decision is not None:
+            yield decision
+            if pace is None and journal is not None and journal.full:
+                journal.flush()
+
+
+def as_events(events: Any) -> NDArray[np.void]:
+    """An array of dtype EVENT as it is, a table of bars converted. Raises InvalidData."""
+    if not isinstance(events, np.ndarray):
+        from smartcore.market import ohlcv
+
+        events = ohlcv.read(events)
+    if events.dtype.itemsize != EVENT.itemsize or events.ndim != 1:
+        raise InvalidData(
+            f"events: an array of dtype smartcore.EVENT is wanted, not {events.dtype}, shape {events.shape}"
+        )
+    return np.ascontiguousarray(events).view(EVENT)
