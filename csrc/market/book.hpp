@@ -40,7 +40,10 @@ public:
         }
         if (!s_.deep) s_.deep = s_.snapshot = s_.dirty[0] = s_.dirty[1] = true;  // nothing of the quotes so far remains
         const int side = d.side < 0;
-        if ((side ? asks_ : bids_).set(d.price, d.size) < kDepth) s_.dirty[side] = true;
+        const Ladder::Change change = (side ? asks_ : bids_).set(d.price, d.size);
+        if (change.better >= kDepth || change.what == Ladder::Change::nothing) return;
+        if (change.what == Ladder::Change::moved) s_.dirty[side] = true;
+        else (side ? s_.top.ask_size : s_.top.bid_size)[change.better] = d.size;
     }
     const Top& close(std::int64_t ts) {
         if (s_.dirty[0]) s_.top.bids = fill(bids_, s_.top.bid, s_.top.bid_size);

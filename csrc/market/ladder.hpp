@@ -21,49 +21,52 @@ class Ladder {
 public:
     explicit Ladder(int side) noexcept : sign_(side) {}  // +1 bids: higher is better; -1 asks: lower is better
 
-    // Sets a level's total size; 0 removes it. Returns how many levels are better than it (at least that many, past the
-    // first pages), or `kUnchanged`.
-    static constexpr std::uint32_t kUnchanged = 0xffffffff;
-    std::uint32_t set(double price, double size) {
+    // What a new size did: nothing, changed a level's size, or put a level in or took one out. `better`: how many levels
+    // are better than it; exact below 64.
+    struct Change {
+        enum What : std::uint32_t { nothing, resized, moved } what;
+        std::uint32_t better;
+    };
+    // Sets a level's total size; 0 removes it.
+    Change set(double price, double size) {
         const double key = price * sign_;
         std::size_t p = pages_.size();
         std::uint32_t better = 0;
         if (p == 0) {
-            if (size == 0) return kUnchanged;
+            if (size == 0) return {Change::nothing, 0};
             add_page(0, -kInf);
             p = 1;
         }
         // Page p - 1 is the one: the last whose bound is not above the key.
         if (key < bounds_[p - 1]) {
-            better = pages_[p - 1]->n;
             p = count_not_above(bounds_.data(), p - 1, key);
+            for (std::size_t q = pages_.size(); q > p && better < kPage; --q) better += pages_[q - 1]->n;
         }
         Page& page = *pages_[p - 1];
         const auto i = static_cast<std::uint32_t>(count_not_above(page.keys, page.n, key));
         better += page.n - i;
         if (i > 0 && page.keys[i - 1] == key) {
             if (size != 0) {
-                if (page.sizes[i - 1] == size) return kUnchanged;
                 page.sizes[i - 1] = size;
-                return better;
+                return {Change::resized, better};
             }
             std::memmove(page.keys + i - 1, page.keys + i, (page.n - i) * sizeof(double));
             std::memmove(page.sizes + i - 1, page.sizes + i, (page.n - i) * sizeof(double));
             --count_;
             if (--page.n == 0) drop_page(p - 1);
-            return better;
+            return {Change::moved, better};
         }
-        if (size == 0) return kUnchanged;
+        if (size == 0) return {Change::nothing, 0};
         ++count_;
         if (page.n < kPage) {
             insert(page, i, key, size);
-            return better;
+            return {Change::moved, better};
         }
         split(p - 1);
         const std::uint32_t keep = pages_[p - 1]->n;
         if (i > keep) insert(*pages_[p], i - keep, key, size);
         else insert(*pages_[p - 1], i, key, size);
-        return better;
+        return {Change::moved, better};
     }
 
     void clear() {
