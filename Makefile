@@ -20,7 +20,7 @@ help:
 	@echo "make test      install what tests need, lint, run the tests"
 	@echo "make lint      ruff and mypy"
 	@echo "make bench     benchmarks beside the peers, into bench/results, about four minutes"
-	@echo "make sanitize  the C++ core's own tests and the engine's tests under ASan and UBSan"
+	@echo "make sanitize  the core's own tests, its fuzzer and the engine's tests under ASan and UBSan"
 	@echo "make clean     remove what was built (.venv stays)"
 
 demo: $(STAMP)/demo
@@ -54,26 +54,34 @@ $(STAMP)/bench: EXTRAS = [test,bench]
 # The sanitised core lives in build/sanitize: the module in src/ stays the fast one.
 SANITIZED := build/sanitize
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
-CPP := $(filter-out csrc/bind/%,$(shell find csrc tests/cpp -name '*.cpp'))
-OBJECTS := $(CPP:%.cpp=$(SANITIZED)/cpp/%.o)
-ENGINE_TESTS ?= $(wildcard $(foreach name,engine core book features parity snapshot,tests/test_$(name)*.py))
+objects = $(patsubst %.cpp,$(SANITIZED)/cpp/%.o,$(shell find $(1) -name '*.cpp' -not -path 'csrc/bind/*'))
+CORE := $(call objects,csrc)
+CASES := $(call objects,tests/cpp)
+FUZZ := $(call objects,tests/fuzz)
+FUZZ_SECONDS ?= 30
+FUZZ_SEED ?= 1
+ENGINE_TESTS ?= $(wildcard $(foreach name,engine core book features bar_clock refusals properties events snapshot,\
+	tests/test_$(name)*.py))
 preload = $(foreach library,libasan.so libstdc++.so,$(shell $(CXX) -print-file-name=$(library)))
 
-sanitize: $(STAMP)/test $(SANITIZED)/core_tests
+sanitize: $(STAMP)/test $(SANITIZED)/core_tests $(SANITIZED)/fuzz_events
 	$(SANITIZED)/core_tests
+	cd $(SANITIZED) && ./fuzz_events $(FUZZ_SECONDS) $(FUZZ_SEED)
 	SMARTCORE_SANITIZE=1 $(PYTHON) setup.py --quiet build --build-lib $(SANITIZED)/lib
 	$(if $(ENGINE_TESTS),,@echo "no engine tests yet"; exit 1)
 	LD_PRELOAD="$(preload)" ASAN_OPTIONS=detect_leaks=0 PYTHONPATH=$(CURDIR)/$(SANITIZED)/lib \
 		$(PYTHON) -m pytest $(ENGINE_TESTS)
 
-$(SANITIZED)/core_tests: $(OBJECTS)
+$(SANITIZED)/core_tests: $(CORE) $(CASES)
+$(SANITIZED)/fuzz_events: $(CORE) $(FUZZ)
+$(SANITIZED)/core_tests $(SANITIZED)/fuzz_events:
 	$(CXX) $(SANITIZE) $^ -o $@
 
 $(SANITIZED)/cpp/%.o: %.cpp
 	@mkdir -p $(@D)
 	$(CXX) -std=c++20 -O1 -g -ffp-contract=off -Wall -Wextra -Wpedantic -Werror $(SANITIZE) -Icsrc -MMD -c $< -o $@
 
--include $(OBJECTS:.o=.d)
+-include $(patsubst %.o,%.d,$(CORE) $(CASES) $(FUZZ))
 
 clean:
 	rm -rf build dist src/*.egg-info src/smartcore/_core*.so .pytest_cache .mypy_cache .ruff_cache
