@@ -1,4 +1,10 @@
-"""The thin loop around engine, models and decision: orchestrator, journal, latency, report.
+"""The thin loop around engine, models and decision.
+
+the loop      ``orchestrator``, of ``sources`` (the models), ``clocks`` (what is due when), ``outcomes`` (what came)
+around it     ``replay`` (recorded events), ``intelligence`` (one call that answers, for many symbols)
+its memory    ``journal`` (every decision, and why), ``latency``
+what it shows ``session`` (one run and its figures), ``console``, ``report`` with ``charts`` and ``report.html``
+commands      ``demo``, ``recording``
 
 Importing this loads nothing; take the parts from their modules, or from ``smartcore`` itself.
 """
