@@ -11,7 +11,7 @@ class SmartcoreError(Exception):
 
 
 class InvalidEvent(SmartcoreError, ValueError):
-    """A market event that cannot be true: non-finite or non-positive price, negative size, high below low, unknown side."""
+    """An event that cannot be true: a price that is not above 0, a negative size, high below low, an unknown side."""
 
 
 class OutOfOrder(SmartcoreError, ValueError):
