@@ -12,8 +12,6 @@ process; a power cut may take the last commits besides, unless ``durable``.
 from __future__ import annotations
 
 import atexit
-import hashlib
-import json
 import logging
 import os
 import sqlite3
@@ -21,157 +19,22 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from enum import StrEnum
-from math import isfinite
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from smartcore._core import __version__
-from smartcore.decide import Context, Decision, Policy, Reason, Scores
+from smartcore.bot.records import TABLES, Entry, Record, Run
 from smartcore.errors import InvalidData
-from smartcore.features.feature_set import FeatureSet
 
 LAYOUT = 1
 """Version of the tables. A journal of a later one is refused, not guessed at."""
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS runs (
-    run INTEGER PRIMARY KEY, started INTEGER NOT NULL, symbol TEXT NOT NULL, policy_id TEXT NOT NULL,
-    policy TEXT NOT NULL, models TEXT NOT NULL, columns TEXT NOT NULL, fingerprint TEXT NOT NULL,
-    version TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS decisions (
-    n INTEGER PRIMARY KEY, run INTEGER NOT NULL REFERENCES runs, id TEXT NOT NULL, symbol TEXT NOT NULL,
-    ts INTEGER NOT NULL, signal TEXT NOT NULL, confidence REAL NOT NULL, quality TEXT NOT NULL, stopped_by TEXT,
-    price REAL, latency_ns INTEGER, row BLOB NOT NULL, scores TEXT NOT NULL, context TEXT NOT NULL,
-    scorecard TEXT NOT NULL, decision TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS decisions_id ON decisions (id);
-CREATE TABLE IF NOT EXISTS drops (n INTEGER PRIMARY KEY, ts INTEGER NOT NULL, count INTEGER NOT NULL);
-"""
 _TABLES = ("runs", "decisions", "drops")
 _INSERT = f"INSERT INTO decisions VALUES (NULL{', ?' * 15})"
 _BATCH = 256
 _PAUSE_S = 2e-4
 
 _log = logging.getLogger("smartcore.journal")
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """What stays the same from one decision of an orchestrator to the next: who decided."""
-
-    symbol: str
-    policy_id: str
-    policy: Mapping[str, Any]
-    models: tuple[Mapping[str, Any], ...]
-    columns: tuple[str, ...]
-    fingerprint: str
-    version: str
-    started: int = field(default_factory=time.time_ns)
-
-    @classmethod
-    def of(cls, symbol: str, policy: Policy, models: Sequence[Mapping[str, Any]], features: FeatureSet) -> Run:
-        """The run that begins now. ``policy_id`` is a hash of the policy's values."""
-        values = {f.name: getattr(policy, f.name) for f in fields(policy) if f.init}
-        values |= {"weights": dict(policy.parts), "uncalibrated": sorted(policy.uncalibrated)}
-        policy_id = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
-        columns, fingerprint = features.columns, features.fingerprint
-        return cls(symbol, policy_id, values, tuple(models), columns, fingerprint, __version__)
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One decision with all it was made from. ``str()`` explains it."""
-
-    decision: Decision
-    row: NDArray[np.float64]
-    """Values of ``run.columns`` at the decision, NaN unknown."""
-    scores: Mapping[str, tuple[float, ...]]
-    """What each model said, by source: probabilities (down, flat, up)."""
-    context: Mapping[str, Any]
-    scorecard: Mapping[str, Any]
-    """The record of each source at that time."""
-    run: Run
-
-    @property
-    def gates(self) -> tuple[Reason, ...]:
-        """Every gate with its value, limit and the margin by which it passed or failed."""
-        return self.decision.reasons
-
-    @property
-    def values(self) -> dict[str, float]:
-        """The row by column."""
-        return dict(zip(self.run.columns, self.row.tolist(), strict=True))
-
-    @property
-    def text(self) -> str:
-        """The decision explained, then who made it."""
-        d = self.decision
-        stamp = np.datetime64(d.ts, "ns")
-        lines = [d.explain(), f"  at {stamp} UTC, data {d.age_ns / 1e6:.3g} ms old{_latency(d)}"]
-        for source, triple in self.scores.items():
-            down, flat, up = triple
-            name = next((m["name"] for m in self.run.models if m["source"] == source), source)
-            lines.append(f"  {source} ({name}) said down {down:.3f}, flat {flat:.3f}, up {up:.3f}")
-        unknown = int(np.isnan(self.row).sum())
-        if unknown:
-            lines.append(f"  {unknown} of {len(self.row)} columns not known yet")
-        lines.append(
-            f"  policy {self.run.policy_id}, features {self.run.fingerprint[:12]}, smartcore {self.run.version}"
-        )
-        return "\n".join(lines)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        known = {name: value if value == value else None for name, value in self.values.items()}
-        run = self.run
-        return {
-            "decision": self.decision.to_dict(),
-            "text": self.text,
-            "row": known,
-            "scores": {source: list(triple) for source, triple in self.scores.items()},
-            "context": dict(self.context),
-            "scorecard": dict(self.scorecard),
-            "policy_id": run.policy_id,
-            "policy": dict(run.policy),
-            "models": [dict(model) for model in run.models],
-            "fingerprint": run.fingerprint,
-            "version": run.version,
-        }
-
-    def __str__(self) -> str:
-        return self.text
-
-
-def _latency(d: Decision) -> str:
-    return "" if d.latency_ns is None else f", about {d.latency_ns / 1e3:.0f} us from event to decision"
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A decision as the hot path hands it over: references and one copy of the row, nothing encoded yet."""
-
-    run: Run
-    decision: Decision
-    row: bytes
-    scores: Mapping[str, NDArray[np.float64]]
-    context: Context
-    scorecard: Scores | None
-
-    def entry(self) -> Entry:
-        scores = {source: tuple(triple.tolist()) for source, triple in self.scores.items()}
-        row = np.frombuffer(self.row, np.float64)
-        return Entry(self.decision, row, scores, _context(self.context), _scorecard(self.scorecard), self.run)
-
-
-class Finds(Protocol):
-    """Something that remembers decisions by their id."""
-
-    def find(self, decision_id: str) -> Entry | None: ...
 
 
 class Recent:
@@ -237,7 +100,7 @@ class Journal:
         if not readonly:
             with self._reading() as connection:
                 connection.execute("PRAGMA journal_mode=WAL")
-                connection.executescript(_SCHEMA + "".join(map(_append_only, _TABLES)))
+                connection.executescript(TABLES + "".join(map(_append_only, _TABLES)))
                 connection.execute(f"PRAGMA user_version={LAYOUT}")
             self._thread = threading.Thread(target=self._work, name=f"journal {self.path.name}", daemon=True)
             self._thread.start()
@@ -349,7 +212,7 @@ class Journal:
                 queue.popleft()
                 break
             try:
-                rows.append(_encode(record, self._run(connection, record.run)))
+                rows.append(record.to_row(self._run(connection, record.run)))
             except (TypeError, ValueError, AttributeError) as error:  # one odd record must not hold up the others
                 _log.error("journal %s: %s not recorded: %s", self.path, record.decision.id, error)
                 with self._lock:
@@ -361,17 +224,7 @@ class Journal:
     def _run(self, connection: sqlite3.Connection, run: Run) -> int:
         known = self._runs.get(id(run))
         if known is None:
-            values = (
-                run.started,
-                run.symbol,
-                run.policy_id,
-                _json(run.policy),
-                _json(run.models),
-                _json(run.columns),
-                run.fingerprint,
-                run.version,
-            )
-            number = connection.execute(f"INSERT INTO runs VALUES (NULL{', ?' * 8})", values).lastrowid
+            number = connection.execute(f"INSERT INTO runs VALUES (NULL{', ?' * 8})", run.to_row()).lastrowid
             known = self._runs[id(run)] = run, int(number or 0)  # keeps the run alive, so that its id() stays its own
         return known[1]
 
@@ -412,22 +265,12 @@ class Journal:
         runs: dict[int, Run] = {}
         connection = self._reading()
         try:
-            for number, *rest in connection.execute(
-                f"SELECT run, row, scores, context, scorecard, decision FROM decisions {where}", values
-            ):
+            query = f"SELECT run, row, scores, context, scorecard, decision FROM decisions {where}"
+            for number, *row in connection.execute(query, values):
                 if number not in runs:
-                    runs[number] = _read_run(
-                        connection.execute("SELECT * FROM runs WHERE run = ?", (number,)).fetchone()
-                    )
-                row, scores, context, scorecard, decision = rest
-                yield Entry(
-                    Decision.from_dict(json.loads(decision)),
-                    np.frombuffer(row, "<f8"),
-                    {source: tuple(triple) for source, triple in json.loads(scores).items()},
-                    json.loads(context),
-                    json.loads(scorecard),
-                    runs[number],
-                )
+                    run = connection.execute("SELECT * FROM runs WHERE run = ?", (number,)).fetchone()
+                    runs[number] = Run.from_row(run[1:])
+                yield Entry.from_row(row, runs[number])
         except (sqlite3.Error, KeyError, ValueError, TypeError) as error:
             raise InvalidData(f"{self.path}: damaged: {error}") from error
         finally:
@@ -465,10 +308,10 @@ class Journal:
         return f"<Journal {self.path}: {self.pending} pending, {self.drops} dropped>"
 
 
-_places: list[weakref.ref[Finds]] = []
+_places: list[weakref.ref[Journal | Recent]] = []
 
 
-def remember(place: Finds) -> None:
+def remember(place: Journal | Recent) -> None:
     """Let :func:`why` look here too, for as long as it lives."""
     _places[:] = [ref for ref in _places if ref() is not None]
     _places.append(weakref.ref(place))
@@ -482,7 +325,7 @@ def why(decision_id: str, journal: Journal | str | os.PathLike[str] | None = Non
 
     ``print(why(id))`` tells it in lines. Raises LookupError for an id nobody has, FileNotFoundError, InvalidData.
     """
-    places: list[Finds] = []
+    places: list[Journal | Recent] = []
     if journal is None:
         places += [place for ref in reversed(_places) if (place := ref()) is not None]
         if not places and os.environ.get("SMARTCORE_JOURNAL"):
@@ -493,13 +336,8 @@ def why(decision_id: str, journal: Journal | str | os.PathLike[str] | None = Non
         entry = place.find(decision_id)
         if entry is not None:
             return entry
-    asked = (
-        str(journal.path if isinstance(journal, Journal) else journal) if journal is not None else "any open journal"
-    )
+    asked = journal.path if isinstance(journal, Journal) else journal or "any open journal"
     raise LookupError(f"no decision {decision_id!r} in {asked}")
-
-
-# ---- text in and out ----
 
 
 def _append_only(table: str) -> str:
@@ -507,72 +345,4 @@ def _append_only(table: str) -> str:
         f"CREATE TRIGGER IF NOT EXISTS {table}_{verb} BEFORE {verb} ON {table} "
         f"BEGIN SELECT RAISE(ABORT, 'a journal is append-only'); END;"
         for verb in ("update", "delete")
-    )
-
-
-def _plain(value: Any) -> Any:
-    """JSON's own types; without the sentences of reasons, which are made again when asked for."""
-    if isinstance(value, float):
-        return value if isfinite(value) else None
-    if isinstance(value, StrEnum):
-        return value.value
-    if value is None or isinstance(value, (int, str)):
-        return value
-    if isinstance(value, Mapping):
-        return {str(name): _plain(item) for name, item in value.items()}
-    if isinstance(value, (tuple, list, frozenset)):
-        return [_plain(item) for item in value]
-    return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
-
-
-def _json(value: Any) -> str:
-    return json.dumps(_plain(value), separators=(",", ":"))
-
-
-_CONTEXT = tuple(f.name for f in fields(Context) if f.name not in ("inputs", "regime"))
-
-
-def _context(context: Context) -> dict[str, Any]:
-    """All of it but ``inputs``, which follow from the run's columns, and ``regime``, that of the decision before."""
-    return {name: _plain(getattr(context, name)) for name in _CONTEXT}
-
-
-def _scorecard(scores: Scores | None) -> dict[str, Any]:
-    return {} if scores is None else {source: _plain(score) for source, score in scores.by_source}
-
-
-def _encode(record: Record, run: int) -> tuple[Any, ...]:
-    d = record.decision
-    failed = next((reason.gate for reason in d.reasons if not reason.passed), None)
-    scores = {source: _plain(triple.tolist()) for source, triple in record.scores.items()}
-    return (
-        run,
-        d.id,
-        d.symbol,
-        d.ts,
-        d.signal.value,
-        d.confidence,
-        d.quality.value,
-        failed,
-        d.price,
-        d.latency_ns,
-        record.row,
-        json.dumps(scores),
-        json.dumps(_context(record.context)),
-        json.dumps(_scorecard(record.scorecard)),
-        _json(d),
-    )
-
-
-def _read_run(values: tuple[Any, ...]) -> Run:
-    _, started, symbol, policy_id, policy, models, columns, fingerprint, version = values
-    return Run(
-        symbol,
-        policy_id,
-        json.loads(policy),
-        tuple(json.loads(models)),
-        tuple(json.loads(columns)),
-        fingerprint,
-        version,
-        started,
     )

@@ -24,9 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smartcore.bot.clocks import FAR, NEVER, BarLength, Clock, sampling
-from smartcore.bot.journal import Journal, Recent, Record, Run
+from smartcore.bot.journal import Journal, Recent
 from smartcore.bot.latency import Latency
 from smartcore.bot.outcomes import Outcomes
+from smartcore.bot.records import Record, Run
 from smartcore.bot.replay import replay
 from smartcore.bot.sources import Steps, sources
 from smartcore.decide import Context, Decision, Inputs, Policy, Regime, decide

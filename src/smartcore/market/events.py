@@ -49,7 +49,7 @@ def _blank(ts: ArrayLike, kind: Kind) -> NDArray[np.void]:
     stamps = np.atleast_1d(np.asarray(ts))
     if stamps.dtype.kind == "M":
         stamps = stamps.astype("datetime64[ns]")
-    elif stamps.dtype.kind not in "iu":
+    elif stamps.dtype.kind not in "iu" and stamps.size:
         raise TypeError(f"ts must be int64 ns UTC or datetime64, not {stamps.dtype}: a float cannot hold a nanosecond")
     events = np.zeros(len(stamps), EVENT)
     events["ts"] = stamps.astype(np.int64)
