@@ -20,6 +20,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -97,15 +98,15 @@ class Journal:
         self._closed = readonly
         if readonly and not self.path.is_file():
             raise FileNotFoundError(f"no journal at {self.path}")
-        if not readonly:
-            with self._reading() as connection:
+        with self._reading() as connection:
+            if not readonly:
                 connection.execute("PRAGMA journal_mode=WAL")
                 connection.executescript(TABLES + "".join(map(_append_only, _TABLES)))
                 connection.execute(f"PRAGMA user_version={LAYOUT}")
+        if not readonly:
             self._thread = threading.Thread(target=self._work, name=f"journal {self.path.name}", daemon=True)
             self._thread.start()
             atexit.register(self.close)
-        self._reading().close()
         remember(self)
 
     # ---- writing ----
@@ -240,41 +241,38 @@ class Journal:
 
     # ---- reading ----
 
-    def _reading(self) -> sqlite3.Connection:
-        """A connection of the caller's own, checked to be a journal."""
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection of the caller's own, checked to be to a journal."""
+        mode = "ro" if self.readonly else "rwc"
         try:
-            if self.readonly:
-                connection = sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True, timeout=5.0)
-            else:
-                connection = sqlite3.connect(self.path, timeout=5.0)
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            with closing(sqlite3.connect(f"{self.path.absolute().as_uri()}?mode={mode}", uri=True)) as connection:
+                version = connection.execute("PRAGMA user_version").fetchone()[0]
+                tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+                if version > LAYOUT:
+                    raise InvalidData(
+                        f"{self.path}: a journal of layout {version}, newer than {LAYOUT}, the newest known here"
+                    )
+                if (tables or self.readonly) and not tables.issuperset(_TABLES):
+                    raise InvalidData(f"{self.path}: an SQLite file, but no journal")
+                yield connection
         except sqlite3.Error as error:
             raise InvalidData(f"{self.path}: cannot be read as a journal: {error}") from error
-        if version > LAYOUT:
-            connection.close()
-            raise InvalidData(f"{self.path}: a journal of layout {version}, newer than {LAYOUT}, the newest known here")
-        if (tables or self.readonly) and not tables.issuperset(_TABLES):
-            connection.close()
-            raise InvalidData(f"{self.path}: an SQLite file, but no journal")
-        return connection
 
     def _entries(self, where: str, values: tuple[Any, ...]) -> Iterator[Entry]:
         if not self._closed:
             self.flush()
         runs: dict[int, Run] = {}
-        connection = self._reading()
-        try:
-            query = f"SELECT run, row, scores, context, scorecard, decision FROM decisions {where}"
-            for number, *row in connection.execute(query, values):
-                if number not in runs:
-                    run = connection.execute("SELECT * FROM runs WHERE run = ?", (number,)).fetchone()
-                    runs[number] = Run.from_row(run[1:])
-                yield Entry.from_row(row, runs[number])
-        except (sqlite3.Error, KeyError, ValueError, TypeError) as error:
-            raise InvalidData(f"{self.path}: damaged: {error}") from error
-        finally:
-            connection.close()
+        query = f"SELECT run, row, scores, context, scorecard, decision FROM decisions {where}"
+        with self._reading() as connection:
+            try:
+                for number, *row in connection.execute(query, values):
+                    if number not in runs:
+                        run = connection.execute("SELECT * FROM runs WHERE run = ?", (number,)).fetchone()
+                        runs[number] = Run.from_row(run[1:])
+                    yield Entry.from_row(row, runs[number])
+            except (sqlite3.Error, KeyError, ValueError, TypeError) as error:
+                raise InvalidData(f"{self.path}: damaged: {error}") from error
 
     def __iter__(self) -> Iterator[Entry]:
         return self._entries("ORDER BY n", ())
@@ -290,11 +288,8 @@ class Journal:
     def _number(self, query: str) -> int:
         if not self._closed:
             self.flush()
-        connection = self._reading()
-        try:
+        with self._reading() as connection:
             return int(connection.execute(query).fetchone()[0])
-        finally:
-            connection.close()
 
     def find(self, decision_id: str) -> Entry | None:
         """The decision of this id, the newest where a replay made it again; None if it is not here."""
