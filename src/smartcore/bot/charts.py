@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
-from typing import Any
+from typing import Any, TypeAlias
 
 from smartcore.bot.latency import Latency
 from smartcore.bot.session import SIGNALS, Session
-from smartcore.decide import GATES, Policy, RegimeName
+from smartcore.decide import GATES, Decision, Policy, RegimeName
 
 _REGIMES = {
     "trending_up": "#2f9e62",
@@ -25,6 +25,8 @@ _REGIMES = {
     "unknown": "#8a8f98",
 }
 _WIDTH, _LEFT, _RIGHT = 1100, 78, 16
+Band: TypeAlias = tuple[int, int, str]
+"""(from, to, regime), ns UTC."""
 _POINTS = 1000
 _MARKS = 1500
 
@@ -96,87 +98,99 @@ def _rows(low: float, high: float, top: float, bottom: float, unit: str = "") ->
 
 
 def market(session: Session, axis: Time, truth: Sequence[tuple[int, str]], policy: Policy | None) -> str:
-    known = [(ts, p) for ts, p in zip(session.ts, session.price, strict=True) if p is not None]
-    low, high = min(p for _, p in known), max(p for _, p in known)
-    pad = max((high - low) * 0.08, abs(high) * 1e-6)
-    top, bottom = 8.0, 300.0
-    rows, y = _rows(low - pad, high + pad, top, bottom)
+    """Price with signals, strips of regimes below it, confidence below those: three charts over one clock."""
     bands = _coarse(list(_segments(zip(session.ts, session.regime, strict=True), axis.stop)), axis)
-    out = [
-        f"<rect x='{axis.x(a):.1f}' y='{top}' width='{axis.x(b) - axis.x(a):.2f}' height='{bottom - top}' "
-        f"fill='{_REGIMES.get(name, '#888')}' class=band />"
-        for a, b, name in bands
-        if name != "unknown"
-    ]
-    out.append(rows)
-    points = _thin(known)
-    line = " ".join(f"{axis.x(ts):.1f},{y(p):.1f}" for ts, p in points)
-    out.append(f"<polyline points='{line}' class=price />")
-    marks = [d for d in session.trades if d.price is not None]
-    step = -(-len(marks) // _MARKS) if marks else 1
-    for d in marks[::step]:
-        strong, up = d.signal.value.startswith("STRONG"), d.lean > 0
-        s, at = (7.0 if strong else 4.5), (axis.x(d.ts), y(d.price if d.price is not None else low))
-        tip, base = (at[1] + 5, at[1] + 5 + 1.6 * s) if up else (at[1] - 5, at[1] - 5 - 1.6 * s)
-        shape = f"M{at[0]:.1f} {tip:.1f}L{at[0] - s:.1f} {base:.1f}H{at[0] + s:.1f}Z"
-        out.append(f"<path d='{shape}' class='{'buy' if up else 'sell'}{' strong' if strong else ''}'/>")
-    # Strips of regimes below, in full colour.
     strips = [("decided", bands)]
     if truth:
         inside = [(max(ts, axis.start), name) for ts, name in truth if ts < axis.stop]
         strips.append(("simulated", list(_segments(iter(inside), axis.stop))))
-    at_y = bottom + 12
-    for label, segments in strips:
-        out.append(_text(_LEFT - 8, at_y + 10, label, "end"))
-        out += [
-            f"<rect x='{axis.x(a):.1f}' y='{at_y}' width='{axis.x(b) - axis.x(a):.2f}' height=12 "
-            f"fill='{_REGIMES.get(name, '#888')}'><title>{escape(name.replace('_', ' '))}</title></rect>"
-            for a, b, name in segments
-        ]
-        at_y += 17
-    # Confidence.
-    c_top, c_bottom = at_y + 34, at_y + 174
-    out.append(_text(_LEFT, c_top - 10, "confidence in the direction: mean and range of the decisions in each stretch"))
-    rows, c = _rows(0.5, 1.0, c_top, c_bottom)
-    out.append(rows)
-    sure = [(ts, v) for ts, v in zip(session.ts, session.confidence, strict=True) if v >= 0.5]
-    if sure:
-        spread = _buckets(sure, axis)
-        over = " ".join(f"{x:.1f},{c(h):.1f}" for x, _, h, _ in spread)
-        under = " ".join(f"{x:.1f},{c(lo):.1f}" for x, lo, _, _ in reversed(spread))
-        mean = " ".join(f"{x:.1f},{c(m):.1f}" for x, _, _, m in spread)
-        out.append(f"<polygon points='{over} {under}' class=spread /><polyline points='{mean}' class=mean />")
-    if policy is not None:
-        asked = f"dashed: {policy.min_confidence:.2f} asked to act, {policy.strong_confidence:.2f} for STRONG"
-        out.append(_text(_WIDTH - _RIGHT, c_top - 10, asked, "end"))
-        for value in (policy.min_confidence, policy.strong_confidence):
-            out.append(_line(_LEFT, c(value), _WIDTH - _RIGHT, c(value), "limit"))
-    ticks = "".join(
-        _line(axis.x(ts), top, axis.x(ts), bottom, "grid")
-        + _line(axis.x(ts), c_top, axis.x(ts), c_bottom, "grid")
-        + _text(min(max(axis.x(ts), _LEFT + 16), _WIDTH - _RIGHT - 22), c_bottom + 18, label, "middle")
-        for ts, label in axis.ticks()
-    )
-    out.append(ticks)
-    out.append(_text(_WIDTH - _RIGHT, c_bottom + 38, f"time, UTC, {axis.day}", "end"))
-    out.append(f"<line id=cross x1=0 x2=0 y1={top} y2={c_bottom} class=cross />")
-    height = c_bottom + 46
-    used = [name for name in _REGIMES if name in {b[2] for b in bands} | {name for _, name in truth}]
-    legend = "".join(
-        f"<span><i style='background:{_REGIMES[name]}'></i>{name.replace('_', ' ')}</span>" for name in used
-    )
+    top, bottom = 8.0, 300.0
+    sure_top = bottom + 46 + 17 * len(strips)
+    sure_bottom = sure_top + 140
+    marks = [d for d in session.trades if d.price is not None]
+    step = max(1, -(-len(marks) // _MARKS))
+    out = [
+        *_price(session, axis, bands, marks[::step], top, bottom),
+        *(part for i, strip in enumerate(strips) for part in _strip(*strip, axis, bottom + 12 + 17 * i)),
+        *_confidence(session, axis, policy, sure_top, sure_bottom),
+    ]
+    for ts, label in axis.ticks():
+        x = axis.x(ts)
+        out.append(_line(x, top, x, bottom, "grid") + _line(x, sure_top, x, sure_bottom, "grid"))
+        out.append(_text(min(max(x, _LEFT + 16), _WIDTH - _RIGHT - 22), sure_bottom + 18, label, "middle"))
+    out.append(_text(_WIDTH - _RIGHT, sure_bottom + 38, f"time, UTC, {axis.day}", "end"))
+    out.append(f"<line id=cross x1=0 x2=0 y1={top} y2={sure_bottom} class=cross />")
+
     keys = ""
     if marks:
         keys = "<span><b class=buy>▲</b> buy</span><span><b class=sell>▼</b> sell</span><span>large: STRONG</span>"
         keys += f"<span>every {step}th shown</span>" if step > 1 else ""
+    present = {name for _, _, name in bands} | {name for _, name in truth}
+    for name, colour in _REGIMES.items():
+        if name in present:
+            keys += f"<span><i style='background:{colour}'></i>{name.replace('_', ' ')}</span>"
     return (
-        f"<section><h2>Price (quote currency), signals and regimes</h2><div class=legend>{keys}{legend}</div>"
-        f"<div class=chart><svg id=market viewBox='0 0 {_WIDTH} {height:.0f}' role=img>{''.join(out)}</svg>"
+        f"<section><h2>Price (quote currency), signals and regimes</h2><div class=legend>{keys}</div>"
+        f"<div class=chart><svg id=market viewBox='0 0 {_WIDTH} {sure_bottom + 46:.0f}' role=img>{''.join(out)}</svg>"
         f"<div id=tip hidden></div></div></section>"
     )
 
 
-def _segments(switches: Iterable[tuple[int, str]], stop: int) -> Iterable[tuple[int, int, str]]:
+def _price(
+    session: Session, axis: Time, bands: Sequence[Band], marks: Sequence[Decision], top: float, bottom: float
+) -> Iterator[str]:
+    """The line over bands of regimes; an arrow for each of ``marks``."""
+    known = [(ts, p) for ts, p in zip(session.ts, session.price, strict=True) if p is not None]
+    low, high = min(p for _, p in known), max(p for _, p in known)
+    pad = max((high - low) * 0.08, abs(high) * 1e-6)
+    rows, y = _rows(low - pad, high + pad, top, bottom)
+    for a, b, name in bands:
+        if name != "unknown":
+            yield (
+                f"<rect x='{axis.x(a):.1f}' y='{top}' width='{axis.x(b) - axis.x(a):.2f}' height='{bottom - top}' "
+                f"fill='{_REGIMES.get(name, '#888')}' class=band />"
+            )
+    yield rows
+    line = " ".join(f"{axis.x(ts):.1f},{y(p):.1f}" for ts, p in _thin(known))
+    yield f"<polyline points='{line}' class=price />"
+    for d in marks:
+        strong, sign = d.signal.value.startswith("STRONG"), 1 if d.lean > 0 else -1
+        size, x, at = (7.0 if strong else 4.5), axis.x(d.ts), y(d.price)
+        tip, base = at + sign * 5, at + sign * (5 + 1.6 * size)
+        shape = f"M{x:.1f} {tip:.1f}L{x - size:.1f} {base:.1f}H{x + size:.1f}Z"
+        yield f"<path d='{shape}' class='{'buy' if sign > 0 else 'sell'}{' strong' if strong else ''}'/>"
+
+
+def _strip(label: str, bands: Sequence[Band], axis: Time, top: float) -> Iterator[str]:
+    """Regimes in full colour."""
+    yield _text(_LEFT - 8, top + 10, label, "end")
+    for a, b, name in bands:
+        yield (
+            f"<rect x='{axis.x(a):.1f}' y='{top}' width='{axis.x(b) - axis.x(a):.2f}' height=12 "
+            f"fill='{_REGIMES.get(name, '#888')}'><title>{escape(name.replace('_', ' '))}</title></rect>"
+        )
+
+
+def _confidence(session: Session, axis: Time, policy: Policy | None, top: float, bottom: float) -> Iterator[str]:
+    """Mean and range, and what the policy asks for."""
+    yield _text(_LEFT, top - 10, "confidence in the direction: mean and range of the decisions in each stretch")
+    rows, y = _rows(0.5, 1.0, top, bottom)
+    yield rows
+    sure = [(ts, v) for ts, v in zip(session.ts, session.confidence, strict=True) if v >= 0.5]
+    if sure:
+        spread = _buckets(sure, axis)
+        over = " ".join(f"{x:.1f},{y(high):.1f}" for x, _, high, _ in spread)
+        under = " ".join(f"{x:.1f},{y(low):.1f}" for x, low, _, _ in reversed(spread))
+        mean = " ".join(f"{x:.1f},{y(value):.1f}" for x, _, _, value in spread)
+        yield f"<polygon points='{over} {under}' class=spread /><polyline points='{mean}' class=mean />"
+    if policy is not None:
+        asked = f"dashed: {policy.min_confidence:.2f} asked to act, {policy.strong_confidence:.2f} for STRONG"
+        yield _text(_WIDTH - _RIGHT, top - 10, asked, "end")
+        for value in (policy.min_confidence, policy.strong_confidence):
+            yield _line(_LEFT, y(value), _WIDTH - _RIGHT, y(value), "limit")
+
+
+def _segments(switches: Iterable[tuple[int, str]], stop: int) -> Iterable[Band]:
     """(from, to, name) of runs of equal names."""
     begun: tuple[int, str] | None = None
     for ts, name in switches:
@@ -190,7 +204,7 @@ def _segments(switches: Iterable[tuple[int, str]], stop: int) -> Iterable[tuple[
         yield begun[0], stop, begun[1]
 
 
-def _coarse(bands: Sequence[tuple[int, int, str]], axis: Time, most: int = 400) -> list[tuple[int, int, str]]:
+def _coarse(bands: Sequence[Band], axis: Time, most: int = 400) -> list[Band]:
     """The bands, or where there are too many to tell apart, the name that held longest in each of ``most``
     stretches.
     """
