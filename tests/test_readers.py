@@ -1174,3 +1174,21 @@ def test_daily_bars(recorded):
     vix = recorded("daily_equities/vix_1990_2015.parquet")
     counts = {}
     assert len(read(vix, invalid="drop", counts=counts)) == 6_503 and counts == {"invalid": 47}
+
+
+def test_reading_parquet_loads_no_pandas(tmp_path):
+    """160 ms and 30 MB that a live process need not spend."""
+    pq = pytest.importorskip("pyarrow.parquet")
+    n = 1000
+    columns = {
+        "agg_id": np.arange(n),
+        "price": np.linspace(100, 101, n),
+        "size": np.ones(n),
+        "side": ["buy", "sell"] * (n // 2),
+        "ts_event": 1_700_000_000_000 + np.arange(n),
+    }
+    pq.write_table(pa.table(columns), tmp_path / "trades.parquet")
+    program = f"import sys, smartcore; n = len(smartcore.read({str(tmp_path / 'trades.parquet')!r}))"
+    program += "; print(n, 'pandas' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert result.stdout.split() == ["1000", "False"], result.stderr
