@@ -34,9 +34,7 @@ def bars_of(trades: NDArray[np.void], rule: str, until: int) -> list[tuple]:
         step = sc.features.engine.interval_ns(rule)
         group = [ts // step for ts in trades["ts"].tolist()]
         ends = {g: (g + 1) * step for g in group}
-        return [
-            bar(trades[[i for i, x in enumerate(group) if x == g]], end) for g, end in ends.items() if end <= until
-        ]
+        return [bar(trades[[i for i, x in enumerate(group) if x == g]], end) for g, end in ends.items() if end <= until]
     amount, by = float(word[0]), word[1]
     bars, start = [], 0
     signs = signs_of(trades)
@@ -118,7 +116,8 @@ def test_run_gives_a_row_a_bar(rule):
     assert ts.tolist() == [row[0] for row in want]
     live = sc.Engine(FEATURES, bars=rule)
     fed = sc.Engine(FEATURES)
-    rows = fed.run(ev.bars(*np.array(live_bars(live, trades), np.float64).T)) if want else np.zeros((0, len(FEATURES)))
+    made = list(zip(*live_bars(live, trades), strict=True))
+    rows = fed.run(ev.bars(*made)) if want else np.zeros((0, len(FEATURES)))
     assert np.array_equal(table, rows, equal_nan=True)
     assert np.array_equal(live.row, table[-1], equal_nan=True)
     for size in (1, 7, 100):

@@ -123,7 +123,7 @@ def test_peers_in_small():
     assert set(live["ratios"]) >= {"live/wickra", "live/talib.stream"} and live["columns"] == 100
     assert all(0 < x < 10 for x in live["ratios"].values())
     matrix = peers.matrix(1500, 1)
-    assert len(matrix["times"]) == 5 and matrix["peer's best"].startswith("talib")
+    assert len(matrix["times"]) == 6 and matrix["peer's best"].startswith("talib")
     table = peers.kernels(1500, 1)["kernels"]
     assert sum(row["columns"] for row in table.values()) == 100
     assert "growth/history" in peers.growth(10_000, 1)["ratios"]
