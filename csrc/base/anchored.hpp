@@ -12,13 +12,13 @@ struct Length {
     double n, inverse;
 };
 
-// Blocks as in Sliding: the sums of this block are kept about its first value, those of the last block's tails about its
-// last value. Either is inside the window for as long as its sums are used, so the deviation of the window is never small
-// against the distance to the anchor by more than its length: cancellation costs at most a factor n of rounding, at any
-// level of the data, and nothing that has left the window leaves a trace. (Joining moments about their own means, Chan
-// et al. 1979, is as exact and costs twice the instructions.)
+// Blocks as in Sliding. All sums are of distances from the last value of the last block, which is in the window for as long
+// as they are used: the deviation of a window is never small against the distance to the anchor by more than its length.
+// So cancellation costs at most a factor n of rounding, at any level of the data, and nothing that has left the window
+// leaves a trace. (Joining moments about their own means, Chan et al. 1979, is as exact and costs three times as much.)
 //
-// M: a Point (one or two numbers), its Sums, append and prepend of a point at distance d, and join of two blocks.
+// M: a Point (one or two numbers); the Sums of a window's head, to which a point at a distance is appended, and of its
+// tail, to which it is prepended; and M `of` the two.
 template <class M>
 class Anchored {
 public:
@@ -26,41 +26,38 @@ public:
     using Sums = typename M::Sums;
 
     Anchored(Arena& arena, std::uint32_t n)
-        : points_(arena.array<Point>(n)), tails_(arena.array<Sums>(n)), length_{static_cast<double>(n), 1.0 / n}, n_(n) {}
+        : points_(arena.array<Point>(n)), tails_(arena.array<Sums>(n)), n_(n), length_{static_cast<double>(n), 1.0 / n} {}
 
-    void push(const Point& p) noexcept {
-        if (at_ == 0) {
-            first_ = p;
-            head_ = Sums{};
-        }
-        M::append(head_, p - first_, at_);
-        points_[at_] = p;
-        if (++at_ < n_) {
-            if (full_) value_ = {M::join(tails_[at_], head_, n_ - at_, at_, first_ - last_), last_, length_};
-            return;
-        }
-        value_ = {head_, first_, length_};
-        last_ = p;
+    // Of the last n values; it means nothing until the window is full.
+    M push(Memory m, const Point& p) noexcept {
+        Point* points = m[points_];
+        Sums* tails = m[tails_];
+        const Point d = p - anchor_;
+        points[at_] = p;
+        M::append(head_, d, at_);
+        if (++at_ < n_) return M::of(M::join(tails[at_], head_, n_ - at_), d, anchor_, length_);
+        anchor_ = p;
         Sums tail{};
         for (std::uint32_t i = n_; i-- > 0;) {
-            M::prepend(tail, points_[i] - last_);
-            tails_[i] = tail;
+            M::prepend(tail, points[i] - p);
+            tails[i] = tail;
         }
         at_ = 0;
         full_ = true;
+        head_ = Sums{};
+        return M::of(tail, Point{}, p, length_);
     }
     bool full() const noexcept { return full_; }
-    const M& value() const noexcept { return value_; }  // of the last n values; only when full
 
 private:
-    Ref<Point> points_;
-    Ref<Sums> tails_;
-    M value_{};
-    Sums head_{};
-    Point first_{}, last_{};
-    Length length_;
+    Array<Point> points_;
+    Array<Sums> tails_;
     std::uint32_t n_, at_ = 0;
-    bool full_ = false;
+    std::uint32_t full_ = false;
+    [[maybe_unused]] std::uint32_t unused_ = 0;
+    Length length_;
+    Sums head_{};
+    Point anchor_{};
 };
 
 struct Moments2 {
@@ -70,19 +67,12 @@ struct Moments2 {
     };
     static void append(Sums& s, double d, double) noexcept { s.d += d, s.dd += d * d; }
     static void prepend(Sums& s, double d) noexcept { s.d += d, s.dd += d * d; }
-    // b moved by `by`, then added to a.
-    static Sums join(const Sums& a, const Sums& b, double, double nb, double by) noexcept {
-        return {a.d + (b.d + nb * by), a.dd + (b.dd + by * (2 * b.d + nb * by))};
+    static Sums join(const Sums& a, const Sums& b, double) noexcept { return {a.d + b.d, a.dd + b.dd}; }
+    static Moments2 of(const Sums& s, double d, double anchor, const Length& l) noexcept {
+        const double m = s.d * l.inverse;
+        return {anchor + m, d - m, not_below(s.dd - s.d * m, 0)};
     }
-    Sums s;
-    double anchor;
-    Length l;
-
-    double mean() const noexcept { return anchor + s.d * l.inverse; }
-    double from_mean(double x) const noexcept { return (x - anchor) - s.d * l.inverse; }  // x - mean() without its rounding
-    double m2() const noexcept { return not_below(s.dd - s.d * (s.d * l.inverse), 0); }  // sum of (x - mean)^2
-    double variance() const noexcept { return m2() * l.inverse; }                        // population
-    double sample_variance() const noexcept { return m2() / (l.n - 1); }
+    double mean, away, m2;  // away: newest - mean without its rounding; m2: sum of (x - mean)^2
 };
 
 struct Moments4 {
@@ -95,26 +85,17 @@ struct Moments4 {
         const double d2 = d * d;
         s.d += d, s.d2 += d2, s.d3 += d2 * d, s.d4 += d2 * d2;
     }
-    static Sums join(const Sums& a, const Sums& b, double, double nb, double by) noexcept {
-        const double by2 = by * by;
-        return {a.d + (b.d + nb * by), a.d2 + (b.d2 + by * (2 * b.d + nb * by)),
-                a.d3 + (b.d3 + by * (3 * b.d2 + by * (3 * b.d + nb * by))),
-                a.d4 + (b.d4 + by * (4 * b.d3 + 6 * by * b.d2 + by2 * (4 * b.d + nb * by)))};
+    static Sums join(const Sums& a, const Sums& b, double) noexcept { return {a.d + b.d, a.d2 + b.d2, a.d3 + b.d3, a.d4 + b.d4}; }
+    static Moments4 of(const Sums& s, double, double, const Length& l) noexcept {
+        const double m = s.d * l.inverse;
+        return {not_below(s.d2 - s.d * m, 0), s.d3 - 3 * m * s.d2 + 2 * m * m * s.d,
+                s.d4 - 4 * m * s.d3 + 6 * m * m * s.d2 - 3 * m * m * m * s.d};
     }
-    Sums s;
-    double anchor;
-    Length l;
+    // Biased (population) forms of n values, as scipy.stats with bias=True. Flat windows have neither.
+    double skewness(double n) const noexcept { return m2 > 0 ? std::sqrt(n) * m3 / (m2 * std::sqrt(m2)) : kNaN; }
+    double excess_kurtosis(double n) const noexcept { return m2 > 0 ? n * m4 / (m2 * m2) - 3 : kNaN; }
 
-    double m2() const noexcept { return not_below(s.d2 - s.d * (s.d * l.inverse), 0); }
-    // Biased (population) forms, as scipy.stats with bias=True. Flat windows have neither.
-    double skewness() const noexcept {
-        const double m = s.d * l.inverse, v = m2(), m3 = s.d3 - 3 * m * s.d2 + 2 * m * m * s.d;
-        return v > 0 ? std::sqrt(l.n) * m3 / (v * std::sqrt(v)) : kNaN;
-    }
-    double excess_kurtosis() const noexcept {
-        const double m = s.d * l.inverse, v = m2(), m4 = s.d4 - 4 * m * s.d3 + 6 * m * m * s.d2 - 3 * m * m * m * s.d;
-        return v > 0 ? l.n * m4 / (v * v) - 3 : kNaN;
-    }
+    double m2, m3, m4;  // sums of (x - mean)^k
 };
 
 // A line through (0, y0), (1, y1), ... (n - 1, y): `kd` is the sum of place times distance.
@@ -125,23 +106,14 @@ struct Line {
     };
     static void append(Sums& s, double d, double k) noexcept { s.d += d, s.dd += d * d, s.kd += k * d; }
     static void prepend(Sums& s, double d) noexcept { s.kd += s.d, s.d += d, s.dd += d * d; }  // all others move up one
-    static Sums join(const Sums& a, const Sums& b, double na, double nb, double by) noexcept {
-        const double d = b.d + nb * by;
-        return {a.d + d, a.dd + (b.dd + by * (2 * b.d + nb * by)), a.kd + (b.kd + by * (0.5 * nb * (nb - 1)) + na * d)};
+    static Sums join(const Sums& a, const Sums& b, double na) noexcept { return {a.d + b.d, a.dd + b.dd, a.kd + (b.kd + na * b.d)}; }
+    static Line of(const Sums& s, double, double anchor, const Length& l) noexcept {
+        const double m = s.d * l.inverse;
+        return {anchor + m, not_below(s.dd - s.d * m, 0), s.kd - 0.5 * (l.n - 1) * s.d};
     }
-    Sums s;
-    double anchor;
-    Length l;
+    static double sxx(double n) noexcept { return n * (n * n - 1) * (1.0 / 12); }  // of the places 0 .. n - 1
 
-    double mean() const noexcept { return anchor + s.d * l.inverse; }
-    double m2() const noexcept { return not_below(s.dd - s.d * (s.d * l.inverse), 0); }
-    double sxy() const noexcept { return s.kd - 0.5 * (l.n - 1) * s.d; }
-    double sxx() const noexcept { return l.n * (l.n * l.n - 1) * (1.0 / 12); }
-    double slope() const noexcept { return sxy() / sxx(); }
-    double r2() const noexcept {
-        const double v = m2(), c = sxy();
-        return v > 0 ? not_above(c * c / (sxx() * v), 1) : kNaN;
-    }
+    double mean, m2, sxy;
 };
 
 struct Pair {
@@ -157,26 +129,19 @@ struct Comoments {
     static void prepend(Sums& s, const Pair& d) noexcept {
         s.x += d.x, s.y += d.y, s.xx += d.x * d.x, s.yy += d.y * d.y, s.xy += d.x * d.y;
     }
-    static Sums join(const Sums& a, const Sums& b, double, double nb, const Pair& by) noexcept {
-        return {a.x + (b.x + nb * by.x), a.y + (b.y + nb * by.y), a.xx + (b.xx + by.x * (2 * b.x + nb * by.x)),
-                a.yy + (b.yy + by.y * (2 * b.y + nb * by.y)), a.xy + (b.xy + by.x * b.y + by.y * (b.x + nb * by.x))};
+    static Sums join(const Sums& a, const Sums& b, double) noexcept {
+        return {a.x + b.x, a.y + b.y, a.xx + b.xx, a.yy + b.yy, a.xy + b.xy};
     }
-    Sums s;
-    Pair anchor;
-    Length l;
-
-    double xx() const noexcept { return not_below(s.xx - s.x * (s.x * l.inverse), 0); }
-    double yy() const noexcept { return not_below(s.yy - s.y * (s.y * l.inverse), 0); }
-    double xy() const noexcept { return s.xy - s.x * (s.y * l.inverse); }
-    double covariance() const noexcept { return xy() * l.inverse; }
+    static Comoments of(const Sums& s, const Pair&, const Pair&, const Length& l) noexcept {
+        return {not_below(s.xx - s.x * (s.x * l.inverse), 0), not_below(s.yy - s.y * (s.y * l.inverse), 0),
+                s.xy - s.x * (s.y * l.inverse)};
+    }
     double correlation() const noexcept {
-        const double vx = xx(), vy = yy();
-        return vx > 0 && vy > 0 ? not_below(not_above(xy() / std::sqrt(vx * vy), 1), -1) : kNaN;
+        return xx > 0 && yy > 0 ? not_below(not_above(xy / std::sqrt(xx * yy), 1), -1) : kNaN;
     }
-    double slope() const noexcept {  // of y on x
-        const double v = xx();
-        return v > 0 ? xy() / v : kNaN;
-    }
+    double slope() const noexcept { return xx > 0 ? xy / xx : kNaN; }  // of y on x
+
+    double xx, yy, xy;
 };
 
 }  // namespace smartcore

@@ -1,5 +1,7 @@
 #pragma once
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 
 namespace smartcore {
@@ -19,6 +21,11 @@ inline double log_ratio(double b, double a) noexcept {
     const double s = (b - a) / (b + a), q = s * s;
     if (q < 0.00025) return 2 * s * (1 + q * (1.0 / 3 + q * (1.0 / 5 + q * (1.0 / 7 + q * (1.0 / 9 + q * (1.0 / 11))))));
     return std::log(b / a);
+}
+
+// x where the condition holds, else 0. A mask: of signs of price changes a branch would guess every other one wrong.
+inline double where(bool holds, double x) noexcept {
+    return std::bit_cast<double>(std::bit_cast<std::uint64_t>(x) & -static_cast<std::uint64_t>(holds));
 }
 
 inline double ratio(double a, double b) noexcept { return b != 0 ? a / b : kNaN; }

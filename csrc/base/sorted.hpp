@@ -13,14 +13,14 @@ class Sorted {
 public:
     Sorted(Arena& arena, std::uint32_t n) : past_(arena, n), values_(arena.array<double>(n)), n_(n) {}
 
-    void push(double x) noexcept {
-        double* v = values_.get();
+    void push(Memory m, double x) noexcept {
+        double* v = m[values_];
         std::uint32_t to = count<true>(v, size_, x);
         if (size_ < n_) {
             std::memmove(v + to + 1, v + to, (size_ - to) * sizeof(double));
             ++size_;
         } else {
-            const std::uint32_t from = count<false>(v, n_, past_.ago(n_ - 1));
+            const std::uint32_t from = count<false>(v, n_, past_.view(m).ago(n_ - 1));
             if (to > from) {
                 --to;
                 std::memmove(v + from, v + from + 1, (to - from) * sizeof(double));
@@ -29,29 +29,30 @@ public:
             }
         }
         v[to] = x;
-        past_.push(x);
+        past_.push(m, x);
     }
     std::uint32_t size() const noexcept { return size_; }
     bool full() const noexcept { return size_ == n_; }
-    double operator[](std::uint32_t i) const noexcept { return values_[i]; }
 
     // Linear interpolation between order statistics: type 7 of Hyndman and Fan 1996, NumPy's default.
-    double quantile(double q) const noexcept {
+    double quantile(Memory m, double q) const noexcept {
+        const double* v = m[values_];
         const double at = q * (size_ - 1);
         const auto i = static_cast<std::uint32_t>(at);
-        if (i + 1 >= size_) return values_[size_ - 1];
-        return values_[i] + (at - i) * (values_[i + 1] - values_[i]);
+        if (i + 1 >= size_) return v[size_ - 1];
+        return v[i] + (at - i) * (v[i + 1] - v[i]);
     }
     // x / quantile - 1, by differences, which are exact.
-    double above_quantile(double x, double q) const noexcept {
+    double above_quantile(Memory m, double x, double q) const noexcept {
+        const double* v = m[values_];
         const double at = q * (size_ - 1);
         const auto i = static_cast<std::uint32_t>(at);
-        const double low = values_[i], rise = i + 1 < size_ ? (at - i) * (values_[i + 1] - low) : 0;
+        const double low = v[i], rise = i + 1 < size_ ? (at - i) * (v[i + 1] - low) : 0;
         return ((x - low) - rise) / (low + rise);
     }
     // Mean of the k smallest.
-    double tail_mean(std::uint32_t k) const noexcept {
-        const double* v = values_.get();
+    double tail_mean(Memory m, std::uint32_t k) const noexcept {
+        const double* v = m[values_];
         double part[4] = {0, 0, 0, 0};  // side by side: the adds of one sum would wait for each other
         std::uint32_t i = 0;
         for (; i + 4 <= k; i += 4)
@@ -77,8 +78,9 @@ private:
     }
 
     History past_;
-    Ref<double> values_;
+    Array<double> values_;
     std::uint32_t n_, size_ = 0;
+    [[maybe_unused]] std::uint32_t unused_ = 0;
 };
 
 }  // namespace smartcore

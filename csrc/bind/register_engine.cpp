@@ -9,16 +9,24 @@
 namespace smartcore {
 namespace {
 
-// A matrix that grows row by row and ends as a NumPy array without a copy.
+// A matrix that grows by rows and ends as a NumPy array without a copy.
 class Table {
 public:
-    Table(std::size_t width, std::size_t expected) : width_(width) { grow(std::max<std::size_t>(expected, 16)); }
+    Table(const double* row, std::size_t width, std::size_t expected) : row_(row), width_(width) { grow(std::max<std::size_t>(expected, 16)); }
     ~Table() { std::free(data_), std::free(ts_); }
     Table(const Table&) = delete;
 
-    void push(std::int64_t ts, const double* row) noexcept {
+    // Room for the next n rows, at the times of these events.
+    double* rows(const Event* events, std::size_t n) noexcept {
+        while (rows_ + n > room_) grow(room_ * 2);
+        for (std::size_t i = 0; i < n; ++i) ts_[rows_ + i] = events[i].ts;
+        double* first = data_ + rows_ * width_;
+        rows_ += n;
+        return first;
+    }
+    void operator()(std::int64_t ts) noexcept {
         if (rows_ == room_) grow(room_ * 2);
-        std::memcpy(data_ + rows_ * width_, row, width_ * sizeof(double));
+        std::memcpy(data_ + rows_ * width_, row_, width_ * sizeof(double));
         ts_[rows_++] = ts;
     }
     py::tuple release() {
@@ -55,6 +63,7 @@ private:
         if (!made) std::abort();  // out of memory ends the process, as it would anywhere in the core
         return static_cast<T*>(made);
     }
+    const double* row_;
     std::size_t width_, rows_ = 0, room_ = 0;
     double* data_ = nullptr;
     std::int64_t* ts_ = nullptr;
@@ -135,10 +144,10 @@ py::tuple run(BoundEngine& engine, const py::array& array, const std::string& sa
         engine.state().dropped += events.size() - kept.size();
         stream = kept;
     }
-    Table table(engine.plan().width(), expected);
+    Table table(engine.row(), engine.plan().width(), expected);
     {
         py::gil_scoped_release release;
-        engine.run(stream, how, interval, [&](std::int64_t ts) { table.push(ts, engine.row()); });
+        engine.run(stream, how, interval, table);
     }
     return table.release();
 }

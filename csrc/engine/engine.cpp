@@ -37,6 +37,18 @@ bool Engine::apply(const Event& e) noexcept {
     }
 }
 
+void Engine::close(const Event* events, std::uint32_t n, double* table) noexcept {
+    Bars bars;
+    for (std::uint32_t i = 0; i < n; ++i) bars.put(i, std::bit_cast<Bar>(events[i]));
+    plan_.bars(bars, n, book_.top(), table);
+    s_.counts[static_cast<std::size_t>(Type::bar)] += n;
+    s_.bars += n;
+    s_.bar = std::bit_cast<Bar>(events[n - 1]);
+    s_.ts = s_.bar.ts;
+    s_.last_price = s_.bar.close;
+    s_.closed_bar = true;
+}
+
 // ---- snapshot: magic, version, layout, then sections with their lengths, then a checksum over all before it ----
 
 namespace {
@@ -115,7 +127,7 @@ std::string Engine::snapshot(std::string_view header) const {
     put(blob, &book_.state(), sizeof(Book::State));
     put_levels(blob, book_.bids());
     put_levels(blob, book_.asks());
-    put(blob, plan_.row(), plan_.width() * sizeof(double));
+    put(blob, plan_.row(), plan_.lanes() * sizeof(double));
     put(blob, plan_.state(), plan_.state_size());
     const std::uint64_t sum = checksum(blob);
     blob.append(reinterpret_cast<const char*>(&sum), 8);
@@ -136,7 +148,7 @@ void Engine::restore(std::string_view blob) {
     reader.into(book);
     const std::vector<Level> bids = reader.levels(), asks = reader.levels();
     const std::string_view row = reader.next(), arena = reader.next();
-    if (row.size() != plan_.width() * sizeof(double) || arena.size() != plan_.state_size())
+    if (row.size() != plan_.lanes() * sizeof(double) || arena.size() != plan_.state_size())
         throw std::invalid_argument("its features are laid out differently: another version or feature set");
     std::memcpy(static_cast<void*>(&s_), &state, sizeof state);  // padding too: equal states give equal snapshots
     book_.restore(book, bids, asks);

@@ -32,7 +32,8 @@ public:
         return true;
     }
     // History: the same step in a loop. `take(ts)` is called when a row is due, which then holds what was known at ts.
-    // Intervals are counted from the epoch; one without events gives no row.
+    // Intervals are counted from the epoch; one without events gives no row. Where bars follow bars they are taken in
+    // blocks, and `take.rows(events, n)` says where their n rows go.
     template <class F>
     void run(std::span<const Event> events, Sample sample, std::int64_t interval, F&& take) noexcept {
         if (sample == Sample::interval) {
@@ -40,7 +41,15 @@ public:
             // Events that came in some other way may have passed the grid point: its row would know them.
             if (s_.next_sample != INT64_MIN && s_.ts >= s_.next_sample) s_.next_sample = next_after(s_.ts, interval);
         }
-        for (const Event& e : events) {
+        for (std::size_t i = 0; i < events.size(); ++i) {
+            if constexpr (requires { take.rows(events.data(), 1); }) {
+                if (const std::uint32_t n = sample == Sample::interval ? 0 : block(events.subspan(i)); n > 1) {
+                    close(events.data() + i, n, take.rows(events.data() + i, n));
+                    i += n - 1;
+                    continue;
+                }
+            }
+            const Event& e = events[i];
             if (sample == Sample::interval && e.ts >= s_.next_sample) {
                 if (s_.next_sample != INT64_MIN) {
                     pass(s_.next_sample);
@@ -92,6 +101,13 @@ private:
         return s_.closed_bar = true;
     }
     bool apply(const Event& e) noexcept;  // true if the event is, or completes, a bar
+    std::uint32_t block(std::span<const Event> events) const noexcept {  // how many bars come next
+        std::uint32_t n = 0;
+        if (s_.clock.by() != BarClock::By::none || !plan_.takes_blocks()) return 0;
+        while (n < kBlock && n < events.size() && events[n].kind == Type::bar) ++n;
+        return n;
+    }
+    void close(const Event* events, std::uint32_t n, double* table) noexcept;
 
     Plan plan_;
     Book book_;

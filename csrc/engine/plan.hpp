@@ -21,19 +21,27 @@ public:
     Plan(const Plan& other);
 
     void bar(const Bar& b, const Top& top) noexcept {
-        for (const Step<Bar>& s : bars_) s.wake(s.run, b, top);
+        const Place at = place();
+        for (const Step& s : bars_) s.type->bar(at, s.run, b, top);
     }
     void trade(const Trade& t, const Top& top) noexcept {
-        for (const Step<Trade>& s : trades_) s.wake(s.run, t, top);
+        const Place at = place();
+        for (const Step& s : trades_) s.type->trade(at, s.run, t, top);
     }
     void book(const Top& top) noexcept {
-        for (const Step<Top>& s : tops_) s.wake(s.run, top, top);
+        const Place at = place();
+        for (const Step& s : tops_) s.type->book(at, s.run, top, top);
     }
+    // History: n bars at once, n up to kBlock, and the rows after them. Each node runs over all of them before the next,
+    // so it is called and its state is loaded once for many bars.
+    void bars(const Bars& bars, std::uint32_t n, const Top& top, double* table) noexcept;
+    bool takes_blocks() const noexcept { return takes_blocks_; }
 
     double* row() noexcept { return row_.get(); }
     const double* row() const noexcept { return row_.get(); }
     const std::shared_ptr<double[]>& shared_row() const noexcept { return row_; }
     std::size_t width() const noexcept { return width_; }
+    std::size_t lanes() const noexcept { return lanes_; }  // the row, and behind it what parts told last
     std::size_t nodes() const noexcept { return nodes_; }
     std::byte* state() noexcept { return state_.get(); }
     const std::byte* state() const noexcept { return state_.get(); }
@@ -41,28 +49,32 @@ public:
     std::uint64_t layout() const noexcept { return layout_; }  // changes whenever saved state could not be read back
 
 private:
-    template <class E>
     struct Step {
-        void (*wake)(const Run&, const E&, const Top&) noexcept;
+        const NodeType* type;
         Run run;
     };
     struct Free {
         void operator()(std::byte* p) const noexcept { ::operator delete(p, std::align_val_t{64}); }
     };
-    using Block = std::unique_ptr<std::byte, Free>;
-    static Block block(std::size_t bytes);
+    using Bytes = std::unique_ptr<std::byte, Free>;
+    static Bytes zeros(std::size_t n);
 
     void build(const std::vector<Column>& columns, std::size_t room);
+    Place place() const noexcept {
+        return {Memory{state_.get()}, row_.get(), columns_.data(), slots_.data()};
+    }
 
     std::size_t width_ = 0, nodes_ = 0, state_size_ = 0;
     std::uint64_t layout_ = 0;
-    Block state_;
-    std::shared_ptr<double[]> row_;  // shared with views of it; width_ columns and one spare, for outputs that nobody asked for
+    Bytes state_;
+    std::shared_ptr<double[]> row_;  // shared with views of it; columns, then what parts told, then one for outputs that nobody asked for
+    std::size_t lanes_ = 0;
+    bool takes_blocks_ = true;
+    std::unique_ptr<double[]> board_;   // the lanes of a block of bars; made when first needed, and nothing between two blocks
     std::vector<std::uint32_t> columns_;
+    std::vector<std::uint32_t> still_;  // columns that no bar changes
     std::vector<Slot> slots_;
-    std::vector<Step<Bar>> bars_;
-    std::vector<Step<Trade>> trades_;
-    std::vector<Step<Top>> tops_;
+    std::vector<Step> bars_, trades_, tops_;
 };
 
 }  // namespace smartcore

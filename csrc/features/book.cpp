@@ -8,15 +8,17 @@ namespace {
 
 // Size on each side down to level k, for every k.
 struct Depths {
+    struct Told {
+        double bid[kDepth], ask[kDepth];
+    };
     explicit Depths(Graph&) {}
-    void update(const Top& t) noexcept {
+    void update(const Top& t, In, Out out) noexcept {
         double b = 0, a = 0;
         for (std::uint32_t i = 0; i < kDepth; ++i) {
-            bid[i] = b += t.bid_size[i];
-            ask[i] = a += t.ask_size[i];
+            out[i] = b += t.bid_size[i];
+            out[kDepth + i] = a += t.ask_size[i];
         }
     }
-    double bid[kDepth] = {}, ask[kDepth] = {};
 };
 
 struct Spread {
@@ -24,7 +26,7 @@ struct Spread {
                                .outputs = {{"", "1e4 (ask - bid) / mid; negative when crossed", "bps"}}, .source = "Hasbrouck 2007, 2.1"};
     static int warmup(Params) { return 1; }
     Spread(Graph&, Params) {}
-    void update(const Top& t, Out out) noexcept { out[0] = t.valid ? 1e4 * (t.ask[0] - t.bid[0]) / t.mid() : kNaN; }
+    void update(const Top& t, In, Out out) noexcept { out[0] = t.valid ? 1e4 * (t.ask[0] - t.bid[0]) / t.mid() : kNaN; }
 };
 
 struct Microprice {
@@ -33,7 +35,7 @@ struct Microprice {
                                .source = "Gatheral and Oomen 2010; Stoikov 2018"};
     static int warmup(Params) { return 1; }
     Microprice(Graph&, Params) {}
-    void update(const Top& t, Out out) noexcept {
+    void update(const Top& t, In, Out out) noexcept {
         if (!t.valid) {
             out[0] = kNaN;
             return;
@@ -50,8 +52,8 @@ struct QueueImbalance {
         .defaults = {{1}, {2}, {3}, {4}, {5}, {10}}, .source = "Gould and Bonart 2016"};
     static int warmup(Params) { return 1; }
     QueueImbalance(Graph& g, Params p) : k(count_of(p[0]) - 1), depths(g.part<Depths>()) {}
-    void update(const Top& t, Out out) noexcept {
-        const double b = depths->bid[k], a = depths->ask[k];
+    void update(const Top& t, In in, Out out) noexcept {
+        const double b = in.lane(depths.lane + k), a = in.lane(depths.lane + kDepth + k);
         out[0] = t.valid ? (a + b > 0 ? (b - a) / (b + a) : 0) : kNaN;
     }
     std::uint32_t k;
@@ -66,22 +68,22 @@ struct DepthSlope {
         .defaults = {{10}}, .source = "Naes and Skjeltorp 2006"};
     static int warmup(Params) { return 1; }
     DepthSlope(Graph& g, Params p) : k(count_of(p[0])), depths(g.part<Depths>()) {}
-    void update(const Top& t, Out out) noexcept {
+    void update(const Top& t, In in, Out out) noexcept {
         const double scale = 1e4 / t.mid();
-        out[0] = t.valid ? slope(t.bid, depths->bid, std::min(k, t.bids), t.mid(), -scale) : kNaN;
-        out[1] = t.valid ? slope(t.ask, depths->ask, std::min(k, t.asks), t.mid(), scale) : kNaN;
+        out[0] = t.valid ? slope(t.bid, in, depths.lane, std::min(k, t.bids), t.mid(), -scale) : kNaN;
+        out[1] = t.valid ? slope(t.ask, in, depths.lane + kDepth, std::min(k, t.asks), t.mid(), scale) : kNaN;
     }
-    static double slope(const double* price, const double* sum, std::uint32_t n, double mid, double scale) noexcept {
-        if (n < 2 || !(sum[n - 1] > 0)) return kNaN;
+    static double slope(const double* price, const In& in, std::uint32_t sums, std::uint32_t n, double mid, double scale) noexcept {
+        if (n < 2 || !(in.lane(sums + n - 1) > 0)) return kNaN;
         double x = 0, y = 0;
-        for (std::uint32_t i = 0; i < n; ++i) x += price[i] - mid, y += sum[i];
+        for (std::uint32_t i = 0; i < n; ++i) x += price[i] - mid, y += in.lane(sums + i);
         x /= n, y /= n;
         double xx = 0, xy = 0;
         for (std::uint32_t i = 0; i < n; ++i) {
             const double dx = price[i] - mid - x;
-            xx += dx * dx, xy += dx * (sum[i] - y);
+            xx += dx * dx, xy += dx * (in.lane(sums + i) - y);
         }
-        return xy / (xx * scale * sum[n - 1]);
+        return xy / (xx * scale * in.lane(sums + n - 1));
     }
     std::uint32_t k;
     Ref<Depths> depths;
@@ -90,8 +92,11 @@ struct DepthSlope {
 // Order-flow imbalance of one message at every level: what the bid queue gained less what the ask queue gained, where a
 // better price counts as a whole new queue and a worse one as a lost one.
 struct OrderFlow {
+    struct Told {
+        double flow[kDepth], size[kDepth];
+    };
     explicit OrderFlow(Graph&) {}
-    void update(const Top& t) noexcept {
+    void update(const Top& t, In, Out out) noexcept {
         const std::uint32_t n = std::min(t.bids, t.asks);
         for (std::uint32_t i = 0; i < kDepth; ++i) {
             const double pb = i < n ? t.bid[i] : kNaN, pa = i < n ? t.ask[i] : kNaN, qb = t.bid_size[i], qa = t.ask_size[i];
@@ -100,14 +105,11 @@ struct OrderFlow {
                 e = (pb >= bid[i] ? qb : 0) - (pb <= bid[i] ? bid_size[i] : 0) -
                     (pa <= ask[i] ? qa : 0) + (pa >= ask[i] ? ask_size[i] : 0);
             }
-            flow[i] = e;
-            size[i] = t.valid ? 0.5 * (qb + qa) : 0;
+            out[i] = e;
+            out[kDepth + i] = t.valid ? 0.5 * (qb + qa) : 0;
             bid[i] = pb, ask[i] = pa, bid_size[i] = qb, ask_size[i] = qa;
         }
-        valid = t.valid;
     }
-    bool valid = false;
-    double flow[kDepth] = {}, size[kDepth] = {};
     double bid[kDepth] = {}, ask[kDepth] = {}, bid_size[kDepth] = {}, ask_size[kDepth] = {};
 };
 
@@ -120,19 +122,19 @@ struct Ofi {
         .source = "Cont, Kukanov, Stoikov 2014; Xu, Gould, Howison 2018"};
     static int warmup(Params) { return 1; }
     Ofi(Graph& g, Params p) : k(count_of(p[0]) - 1), decay(g.part<Decay>(p[1])), order(g.part<OrderFlow>()) {}
-    void update(const Trade&) noexcept { fade(); }
-    void update(const Top& t, Out out) noexcept {
-        fade();
+    void update(const Trade&, In in) noexcept { fade(in(decay).factor); }
+    void update(const Top& t, In in, Out out) noexcept {
+        fade(in(decay).factor);
         if (!t.valid) {
             out[0] = kNaN;
             return;
         }
-        flow.sum += order->flow[k];
-        size.sum += order->size[k];
+        flow.sum += in.lane(order.lane + k);
+        size.sum += in.lane(order.lane + kDepth + k);
         messages.sum += 1;
         out[0] = size.sum > 0 ? flow.sum * messages.sum / size.sum : 0;
     }
-    void fade() noexcept { flow.fade(decay->factor), size.fade(decay->factor), messages.fade(decay->factor); }
+    void fade(double factor) noexcept { flow.fade(factor), size.fade(factor), messages.fade(factor); }
     std::uint32_t k;
     Ref<Decay> decay;
     Ref<OrderFlow> order;
@@ -146,9 +148,9 @@ struct MidDistance {
         .defaults = {{1}, {10}, {60}}, .source = "Mueller 2001, operators on inhomogeneous series"};
     static int warmup(Params) { return 1; }
     MidDistance(Graph& g, Params p) : decay(g.part<Decay>(p[0])) {}
-    void update(const Trade&) noexcept { pass(); }
-    void update(const Top& t, Out out) noexcept {
-        pass();
+    void update(const Trade&, In in) noexcept { pass(in(decay).factor); }
+    void update(const Top& t, In in, Out out) noexcept {
+        pass(in(decay).factor);
         if (!t.valid) {
             out[0] = kNaN;
             return;
@@ -157,8 +159,8 @@ struct MidDistance {
         if (!known(level)) level = mid;
         out[0] = 1e4 * log_ratio(mid, level);
     }
-    void pass() noexcept {  // the mid stood since the event before
-        const double f = decay->factor;  // begun from whichever weighs more, so that a mid of 1e9 leaves nothing behind
+    // The mid stood since the event before. Begun from whichever weighs more, so that a mid of 1e9 leaves nothing behind.
+    void pass(double f) noexcept {
         if (known(level)) level = f > 0.5 ? level + (1 - f) * (mid - level) : mid + f * (level - mid);
     }
     Ref<Decay> decay;
@@ -168,21 +170,15 @@ struct MidDistance {
 struct MidVolatility {
     struct Move {  // squared log move of the mid, in bps
         explicit Move(Graph&) {}
-        void update(const Top& t) noexcept {
-            if (!t.valid) {
-                value = 0, last = kNaN;
-                return;
-            }
-            const double mid = t.mid();
-            if (mid == last) {
-                value = 0;
-                return;
-            }
-            const double r = known(last) ? 1e4 * log_ratio(mid, last) : 0;
-            value = r * r;
+        void update(const Top& t, In, Out out) noexcept {
+            out[0] = 0;
+            const double mid = t.valid ? t.mid() : kNaN;
+            if (mid == last) return;
+            const double r = known(mid) && known(last) ? 1e4 * log_ratio(mid, last) : 0;
+            out[0] = r * r;
             last = mid;
         }
-        double value = 0, last = kNaN;
+        double last = kNaN;
     };
     static constexpr Meta meta{
         .name = "mid_volatility", .doc = "Volatility of the mid in real time, fading with a half-life.",
@@ -191,11 +187,11 @@ struct MidVolatility {
         .source = "Andersen and Bollerslev 1998; Mueller 2001"};
     static int warmup(Params) { return 2; }
     MidVolatility(Graph& g, Params p) : decay(g.part<Decay>(p[0])), move(g.part<Move>()) {}
-    void update(const Trade&) noexcept { squares.fade(decay->factor); }
-    void update(const Top& t, Out out) noexcept {
-        squares.fade(decay->factor);
-        squares.sum += move->value;
-        out[0] = t.valid && decay->span > 0 ? std::sqrt(squares.sum / decay->span) : kNaN;
+    void update(const Trade&, In in) noexcept { squares.fade(in(decay).factor); }
+    void update(const Top& t, In in, Out out) noexcept {
+        squares.fade(in(decay).factor);
+        squares.sum += in(move);
+        out[0] = t.valid && in(decay).span > 0 ? std::sqrt(squares.sum / in(decay).span) : kNaN;
     }
     Ref<Decay> decay;
     Ref<Move> move;
@@ -208,11 +204,11 @@ struct BookRate {
         .outputs = {{"", "faded count / faded time", "1/s", 0}}, .defaults = {{1}, {10}, {60}}, .source = "Mueller 2001"};
     static int warmup(Params) { return 2; }
     BookRate(Graph& g, Params p) : decay(g.part<Decay>(p[0])) {}
-    void update(const Trade&) noexcept { messages.fade(decay->factor); }
-    void update(const Top& t, Out out) noexcept {
-        messages.fade(decay->factor);
+    void update(const Trade&, In in) noexcept { messages.fade(in(decay).factor); }
+    void update(const Top& t, In in, Out out) noexcept {
+        messages.fade(in(decay).factor);
         if (t.valid) messages.sum += 1;
-        out[0] = t.valid && decay->span > 0 ? messages.sum / decay->span : kNaN;
+        out[0] = t.valid && in(decay).span > 0 ? messages.sum / in(decay).span : kNaN;
     }
     Ref<Decay> decay;
     Faded messages;

@@ -14,7 +14,7 @@ struct Candle {
         .source = "Nison 1991"};
     static int warmup(Params) { return 1; }
     Candle(Graph&, Params) {}
-    void update(const Bar& b, Out out) noexcept {
+    void update(const Bar& b, In, Out out) const noexcept {
         const double range = b.high - b.low, scale = range > 0 ? 1 / range : 0;
         out[0] = (b.close - b.open) * scale;
         out[1] = (b.high - (b.open > b.close ? b.open : b.close)) * scale;

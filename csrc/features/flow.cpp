@@ -12,13 +12,14 @@ struct TradeImbalance {
         .defaults = {{1}, {10}, {60}}, .source = "Chordia, Roll, Subrahmanyam 2002"};
     static int warmup(Params) { return 1; }
     TradeImbalance(Graph& g, Params p) : decay(g.part<Decay>(p[0])), sign(g.part<TradeSign>()) {}
-    void update(const Trade& t, Out out) noexcept {
-        net.fade(decay->factor), all.fade(decay->factor);
-        net.sum += sign->value * t.size;
+    void update(const Trade& t, In in, Out out) noexcept {
+        const double factor = in(decay).factor;
+        net.fade(factor), all.fade(factor);
+        net.sum += in(sign) * t.size;
         all.sum += t.size;
         out[0] = all.sum > 0 ? not_below(not_above(net.sum / all.sum, 1), -1) : 0;
     }
-    void update(const Top&) noexcept { net.fade(decay->factor), all.fade(decay->factor); }  // their ratio stands
+    void update(const Top&, In in) noexcept { net.fade(in(decay).factor), all.fade(in(decay).factor); }  // their ratio stands
     Ref<Decay> decay;
     Ref<TradeSign> sign;
     Faded net, all;
@@ -26,8 +27,8 @@ struct TradeImbalance {
 
 // Something a trade adds, per second.
 struct FadedRate {
-    void pass(const Decay& decay) noexcept { total.fade(decay.factor); }
-    double value(const Decay& decay) const noexcept { return decay.span > 0 ? total.sum / decay.span : kNaN; }
+    void pass(const Decay::Told& decay) noexcept { total.fade(decay.factor); }
+    double value(const Decay::Told& decay) const noexcept { return decay.span > 0 ? total.sum / decay.span : kNaN; }
     Faded total;
 };
 
@@ -35,14 +36,14 @@ template <int Side>
 struct SideRate {
     SideRate(Graph& g, Params p) : decay(g.part<Decay>(p[0])), sign(g.part<TradeSign>()) {}
     static int warmup(Params) { return 2; }
-    void update(const Trade&, Out out) noexcept {
-        rate.pass(*decay);
-        if (sign->value == Side) rate.total.sum += 1;
-        out[0] = rate.value(*decay);
+    void update(const Trade&, In in, Out out) noexcept {
+        rate.pass(in(decay));
+        if (in(sign) == Side) rate.total.sum += 1;
+        out[0] = rate.value(in(decay));
     }
-    void update(const Top&, Out out) noexcept {
-        rate.pass(*decay);
-        out[0] = rate.value(*decay);
+    void update(const Top&, In in, Out out) noexcept {
+        rate.pass(in(decay));
+        out[0] = rate.value(in(decay));
     }
     Ref<Decay> decay;
     Ref<TradeSign> sign;
@@ -67,14 +68,14 @@ struct VolumeRate {
         .outputs = {{"", "faded sum of size / faded time", "size per second", 0}}, .defaults = {{10}, {60}}, .source = "Mueller 2001"};
     static int warmup(Params) { return 2; }
     VolumeRate(Graph& g, Params p) : decay(g.part<Decay>(p[0])) {}
-    void update(const Trade& t, Out out) noexcept {
-        rate.pass(*decay);
+    void update(const Trade& t, In in, Out out) noexcept {
+        rate.pass(in(decay));
         rate.total.sum += t.size;
-        out[0] = rate.value(*decay);
+        out[0] = rate.value(in(decay));
     }
-    void update(const Top&, Out out) noexcept {
-        rate.pass(*decay);
-        out[0] = rate.value(*decay);
+    void update(const Top&, In in, Out out) noexcept {
+        rate.pass(in(decay));
+        out[0] = rate.value(in(decay));
     }
     Ref<Decay> decay;
     FadedRate rate;
@@ -82,15 +83,19 @@ struct VolumeRate {
 
 struct TradeSignAutocorrelation {
     struct Pair {
+        struct Told {
+            double before, product;
+        };
         explicit Pair(Graph& g) : sign(g.part<TradeSign>()) {}
-        void update(const Trade&) noexcept {
-            value = last;
-            last = sign->value != 0 ? sign->value : kNaN;
-            product = value * last;
+        void update(const Trade&, In in, Out out) noexcept {
+            const double now = in(sign) != 0 ? in(sign) : kNaN;
+            out[0] = last;
+            out[1] = last * now;
+            last = now;
         }
-        Sum aggregate() const noexcept { return {product}; }
+        static Sum aggregate(const Told& t) noexcept { return {t.product}; }
         Ref<TradeSign> sign;
-        double value = kNaN, last = kNaN, product = 0;
+        double last = kNaN;
     };
     static constexpr Meta meta{
         .name = "trade_sign_autocorrelation", .doc = "How often a trade goes the way of the one before.", .params = {{"window", 2, 100'000}},
@@ -98,9 +103,7 @@ struct TradeSignAutocorrelation {
         .source = "Lillo and Farmer 2004"};
     static int warmup(Params p) { return static_cast<int>(p[0]) + 1; }
     TradeSignAutocorrelation(Graph& g, Params p) : n(p[0]), window(g.part<Window<Pair, Sum, Trade>>(p[0])) {}
-    void update(const Trade&, Out out) noexcept {
-        if (window->full()) out[0] = window->value().sum / n;
-    }
+    void update(const Trade&, In in, Out out) noexcept { out[0] = in(window).sum / n; }
     double n;
     Ref<Window<Pair, Sum, Trade>> window;
 };

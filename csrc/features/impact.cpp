@@ -20,17 +20,18 @@ struct Vpin {
         .source = "Easley, Lopez de Prado, O'Hara 2012"};
     static int warmup(Params p) { return static_cast<int>(p[0] * kTrades); }  // about
     Vpin(Graph& g, Params p) : sign(g.part<TradeSign>()), sizes(g.part<Window<TradeSize, Sum, Trade>>(kMean)), window(g.arena(), count_of(p[0])) {}
-    void update(const Trade& t, Out out) noexcept {
-        if (!sizes->full()) {
+    void update(const Trade& t, In in, Out out) noexcept {
+        const double sum = in(sizes).sum;
+        if (!known(sum)) {
             seen += 1;
             mean += (t.size - mean) / seen;
         }
         volume += t.size;
-        net += sign->value * t.size;
-        if (volume == 0 || volume < kTrades * kFull * (sizes->full() ? sizes->value().sum / kMean : mean)) return;
-        window.push({std::fabs(net), volume});
+        net += in(sign) * t.size;
+        if (volume == 0 || volume < kTrades * kFull * (known(sum) ? sum / kMean : mean)) return;
+        const Sum2 all = window.push(in, {std::fabs(net), volume});
         volume = net = 0;
-        if (window.full()) out[0] = not_above(window.value().first / window.value().second, 1);
+        if (window.full()) out[0] = not_above(all.first / all.second, 1);
     }
     Ref<TradeSign> sign;
     Ref<Window<TradeSize, Sum, Trade>> sizes;
@@ -46,14 +47,11 @@ struct Kyle {
     static int warmup(Params p) { return static_cast<int>(p[0]) + 1; }
     struct Size {
         explicit Size(Graph& g) : step(g.part<TradeStep>()) {}
-        void update(const Trade&) noexcept { value = known(step->value) ? step->size : kNaN; }
+        void update(const Trade&, In in, Out out) noexcept { out[0] = known(in(step).change) ? in(step).size : kNaN; }
         Ref<TradeStep> step;
-        double value = kNaN;
     };
     Kyle(Graph& g, Params p) : n(p[0]), steps(g.part<Window<TradeStep, Comoments, Trade>>(p[0])), sizes(g.part<Window<Size, Sum, Trade>>(p[0])) {}
-    void update(const Trade& t, Out out) noexcept {
-        if (steps->full()) out[0] = 1e4 * steps->value().slope() * (sizes->value().sum / n) / t.price;
-    }
+    void update(const Trade& t, In in, Out out) noexcept { out[0] = 1e4 * in(steps).slope() * (in(sizes).sum / n) / t.price; }
     double n;
     Ref<Window<TradeStep, Comoments, Trade>> steps;
     Ref<Window<Size, Sum, Trade>> sizes;
@@ -61,24 +59,28 @@ struct Kyle {
 
 struct RollSpread {
     struct Steps {  // a price change beside the one before
+        struct Told {
+            double before, now;
+        };
         explicit Steps(Graph& g) : step(g.part<TradeStep>()) {}
-        void update(const Trade&) noexcept {
-            value = last;
-            now = step->value;
-            last = step->value;
+        void update(const Trade&, In in, Out out) noexcept {
+            out[0] = last;
+            out[1] = last = in(step).change;
         }
-        Pair aggregate() const noexcept { return {value, now}; }
+        static Pair aggregate(const Told& t) noexcept { return {t.before, t.now}; }
         Ref<TradeStep> step;
-        double value = kNaN, now = kNaN, last = kNaN;
+        double last = kNaN;
     };
     static constexpr Meta meta{
         .name = "roll_spread", .doc = "Roll's effective spread from the bounce of trade prices.", .params = {{"window", 3, 100'000}},
         .outputs = {{"", "2e4 sqrt(max(0, -cov(dp[t-1], dp[t]))) / price", "bps", 0}}, .defaults = {{100}, {500}}, .source = "Roll 1984"};
     static int warmup(Params p) { return static_cast<int>(p[0]) + 2; }
-    RollSpread(Graph& g, Params p) : window(g.part<Window<Steps, Comoments, Trade>>(p[0])) {}
-    void update(const Trade& t, Out out) noexcept {
-        if (window->full()) out[0] = 2e4 * std::sqrt(not_below(-window->value().covariance(), 0)) / t.price;
+    RollSpread(Graph& g, Params p) : inverse(1 / p[0]), window(g.part<Window<Steps, Comoments, Trade>>(p[0])) {}
+    void update(const Trade& t, In in, Out out) noexcept {
+        const double xy = in(window).xy;
+        if (known(xy)) out[0] = 2e4 * std::sqrt(not_below(-(xy * inverse), 0)) / t.price;
     }
+    double inverse;
     Ref<Window<Steps, Comoments, Trade>> window;
 };
 
@@ -89,8 +91,9 @@ struct EffectiveSpread {
         .defaults = {{10}, {60}}, .source = "Hasbrouck 2007, 2.2"};
     static int warmup(Params) { return 1; }  // a trade while the book is known
     EffectiveSpread(Graph& g, Params p) : decay(g.part<Decay>(p[0])) {}
-    void update(const Trade& t, const Top& top, Out out) noexcept {
-        fade();
+    void update(const Trade& t, In in, Out out) noexcept {
+        fade(in(decay).factor);
+        const Top& top = in.top;
         if (top.valid) {
             const double mid = top.mid();
             cost.sum += 2e4 * std::fabs(t.price - mid) / mid * t.size;
@@ -98,11 +101,11 @@ struct EffectiveSpread {
         }
         out[0] = top.valid && size.sum > 0 ? cost.sum / size.sum : kNaN;
     }
-    void update(const Top& top, Out out) noexcept {
-        fade();
+    void update(const Top& top, In in, Out out) noexcept {
+        fade(in(decay).factor);
         out[0] = top.valid && size.sum > 0 ? cost.sum / size.sum : kNaN;
     }
-    void fade() noexcept { cost.fade(decay->factor), size.fade(decay->factor); }
+    void fade(double factor) noexcept { cost.fade(factor), size.fade(factor); }
     Ref<Decay> decay;
     Faded cost, size;
 };

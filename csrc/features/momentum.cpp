@@ -13,11 +13,11 @@ struct Rsi {
         .defaults = {{7}, {14}, {28}}, .source = "Wilder 1978"};
     static int warmup(Params p) { return static_cast<int>(p[0]) + 1; }
     Rsi(Graph& g, Params p) : change(g.part<Change>()), up(Smooth::wilder(p[0])), down(Smooth::wilder(p[0])) {}
-    void update(const Bar&, Out out) noexcept {
-        const double d = change->value;
+    void update(const Bar&, In in, Out out) noexcept {
+        const double d = in(change);
         if (!known(d)) return;
-        up.push(d > 0 ? d : 0);
-        down.push(d < 0 ? -d : 0);
+        up.push(not_below(d, 0));
+        down.push(not_below(-d, 0));
         if (!up.ready()) return;
         const double sum = up.level + down.level;
         out[0] = sum > 0 ? 100 * (up.level / sum) : 50;
@@ -35,20 +35,20 @@ struct Stochastic {
         .defaults = {{14, 3}}, .source = "Lane 1984"};
     static int warmup(Params p) { return static_cast<int>(p[0] + 2 * p[1]) - 2; }
     Stochastic(Graph& g, Params p)
-        : high(g.part<Window<High, Max>>(p[0])), low(g.part<Window<Low, Min>>(p[0])), k(g.arena(), count_of(p[1])), d(g.arena(), count_of(p[1])), n(p[1]) {}
-    void update(const Bar& b, Out out) noexcept {
-        if (!high->full()) return;
-        const double top = high->value().max, bottom = low->value().min;
-        k.push(Sum::of(top > bottom ? 100 * ((b.close - bottom) / (top - bottom)) : 50));
-        if (!k.full()) return;
-        d.push({k.value().sum / n});
-        if (!d.full()) return;
-        out[0] = k.value().sum / n;
-        out[1] = d.value().sum / n;
+        : high(g.part<Window<High, Max>>(p[0])), low(g.part<Window<Low, Min>>(p[0])), ks(g.arena(), count_of(p[1])), ds(g.arena(), count_of(p[1])), n(p[1]) {}
+    void update(const Bar& b, In in, Out out) noexcept {
+        const double top = in(high).max, bottom = in(low).min;
+        if (!known(top)) return;
+        const double fast = ks.push(in, {top > bottom ? 100 * ((b.close - bottom) / (top - bottom)) : 50}).sum / n;
+        if (!ks.full()) return;
+        const double slow = ds.push(in, {fast}).sum / n;
+        if (!ds.full()) return;
+        out[0] = fast;
+        out[1] = slow;
     }
     Ref<Window<High, Max>> high;
     Ref<Window<Low, Min>> low;
-    Sliding<Sum> k, d;
+    Sliding<Sum> ks, ds;
     double n;
 };
 
@@ -59,11 +59,13 @@ struct Cci {
         .defaults = {{20}, {50}}, .source = "Lambert 1980"};
     static int warmup(Params p) { return static_cast<int>(p[0]); }
     Cci(Graph& g, Params p) : n(count_of(p[0])), typical(past<Typical>(g, p[0])), sum(g.part<Window<Typical, Sum>>(p[0])) {}
-    void update(const Bar&, Out out) noexcept {
-        if (!sum->full()) return;
-        const double mean = sum->value().sum / n, deviation = sum_distance(typical->values.last(n), n, mean);
+    void update(const Bar&, In in, Out out) noexcept {
+        const double mean = in(sum).sum / n;
+        if (!known(mean)) return;
+        const auto past = in.past(typical);
+        const double deviation = sum_distance(past.last(n), n, mean);
         // A flat window's mean may miss its values by a rounding; that is not a deviation.
-        out[0] = deviation > 1e-14 * n * mean ? n * (typical->ago(0) - mean) / (0.015 * deviation) : 0;
+        out[0] = deviation > 1e-14 * n * mean ? n * (past.ago(0) - mean) / (0.015 * deviation) : 0;
     }
     std::uint32_t n;
     Ref<Past<Typical>> typical;
@@ -73,17 +75,20 @@ struct Cci {
 struct Mfi {
     // Turnover of bars whose typical price rose, and of those whose fell.
     struct Flow {
+        struct Told {
+            double change, up, down;
+        };
         explicit Flow(Graph&) {}
-        void update(const Bar& b) noexcept {
+        void update(const Bar& b, In, Out out) noexcept {
             const double price = (b.high + b.low + b.close) / 3, money = price * b.volume;
-            value = price - last;
+            const double change = out[0] = price - last;
             const double still = 1e-14 * price;  // equal prices may differ by the rounding of the sum of three
-            up = value > still ? money : 0;
-            down = value < -still ? money : 0;
+            out[1] = where(change > still, money);
+            out[2] = where(change < -still, money);
             last = price;
         }
-        Sum2 aggregate() const noexcept { return {up, down}; }
-        double value = kNaN, last = kNaN, up = 0, down = 0;
+        static Sum2 aggregate(const Told& t) noexcept { return {t.up, t.down}; }
+        double last = kNaN;
     };
     static constexpr Meta meta{
         .name = "mfi", .doc = "Money flow index: the share of turnover in bars whose typical price rose.",
@@ -91,10 +96,9 @@ struct Mfi {
         .defaults = {{14}, {28}}, .source = "Quong and Soudack 1989"};
     static int warmup(Params p) { return static_cast<int>(p[0]) + 1; }
     Mfi(Graph& g, Params p) : flow(g.part<Window<Flow, Sum2>>(p[0])) {}
-    void update(const Bar&, Out out) noexcept {
-        if (!flow->full()) return;
-        const double up = flow->value().first, sum = up + flow->value().second;
-        out[0] = sum > 0 ? 100 * (up / sum) : 50;
+    void update(const Bar&, In in, Out out) const noexcept {
+        const double up = in(flow).first, sum = up + in(flow).second;
+        out[0] = sum > 0 ? 100 * (up / sum) : sum + 50;  // or unknown
     }
     Ref<Window<Flow, Sum2>> flow;
 };
@@ -106,10 +110,9 @@ struct Donchian {
         .defaults = {{20}, {100}}, .source = "Donchian 1960"};
     static int warmup(Params p) { return static_cast<int>(p[0]); }
     Donchian(Graph& g, Params p) : high(g.part<Window<High, Max>>(p[0])), low(g.part<Window<Low, Min>>(p[0])) {}
-    void update(const Bar& b, Out out) noexcept {
-        if (!high->full()) return;
-        const double top = high->value().max, bottom = low->value().min;
-        out[0] = top > bottom ? (b.close - bottom) / (top - bottom) : 0.5;
+    void update(const Bar& b, In in, Out out) const noexcept {
+        const double bottom = in(low).min, range = in(high).max - bottom;
+        out[0] = range > 0 ? (b.close - bottom) / range : range + 0.5;
     }
     Ref<Window<High, Max>> high;
     Ref<Window<Low, Min>> low;

@@ -1,7 +1,7 @@
 // Sub-results that several kernels share. A kernel names them in its constructor; each is computed once an event.
 //
-// A source has a `value` (NaN: none this event). Past, Window, Ordered and Smoothed are the last n values of a source,
-// their aggregate, their order and their recursive average.
+// A source tells a value first (NaN: none this event). Past, Window, Quantiles, Ema and Wilder are the last n values of a
+// source, their aggregate, their order and their recursive averages.
 #pragma once
 #include <cmath>
 
@@ -38,40 +38,38 @@ struct Typical {
 // Close less the close before.
 struct Change {
     explicit Change(Graph&) {}
-    void update(const Bar& b) noexcept {
-        value = b.close - last;
+    void update(const Bar& b, In, Out out) noexcept {
+        out[0] = b.close - last;
         last = b.close;
     }
-    double value = kNaN, last = kNaN;
+    double last = kNaN;
 };
 struct AbsChange {
     explicit AbsChange(Graph& g) : change(g.part<Change>()) {}
-    void update(const Bar&) noexcept { value = std::fabs(change->value); }
+    void update(const Bar&, In in, Out out) const noexcept { out[0] = std::fabs(in(change)); }
     Ref<Change> change;
-    double value = kNaN;
 };
 struct LogReturn {
     explicit LogReturn(Graph&) {}
-    void update(const Bar& b) noexcept {
-        value = log_ratio(b.close, last);
+    void update(const Bar& b, In, Out out) noexcept {
+        out[0] = log_ratio(b.close, last);
         last = b.close;
     }
-    double value = kNaN, last = kNaN;
+    double last = kNaN;
 };
 struct SquaredReturn {
     explicit SquaredReturn(Graph& g) : r(g.part<LogReturn>()) {}
-    void update(const Bar&) noexcept { value = r->value * r->value; }
+    void update(const Bar&, In in, Out out) const noexcept { out[0] = in(r) * in(r); }
     Ref<LogReturn> r;
-    double value = kNaN;
 };
 // Wilder's: from the second bar on.
 struct TrueRange {
     explicit TrueRange(Graph&) {}
-    void update(const Bar& b) noexcept {
-        value = known(last) ? (b.high > last ? b.high : last) - (b.low < last ? b.low : last) : kNaN;
+    void update(const Bar& b, In, Out out) noexcept {
+        out[0] = known(last) ? (b.high > last ? b.high : last) - (b.low < last ? b.low : last) : kNaN;
         last = b.close;
     }
-    double value = kNaN, last = kNaN;
+    double last = kNaN;
 };
 
 // ---- what is kept of a source; E is the event that makes its values ----
@@ -79,34 +77,34 @@ struct TrueRange {
 // A source as its readers hold it: nothing where `of` tells, a reference to the shared node otherwise.
 template <class S, class E>
 struct Source {
+    static constexpr bool always = false;  // every event gives a value
     explicit Source(Graph& g) : node(g.part<S>()) {}
-    double operator()(const E&) const noexcept { return node->value; }
+    double operator()(const E&, In in) const noexcept { return in.lane(node.lane); }
+    auto told(const E&, In in) const noexcept { return in(node); }
     Ref<S> node;
 };
 template <class S, class E>
     requires requires(const E& e) { S::of(e); }
 struct Source<S, E> {
+    static constexpr bool always = true;
     explicit Source(Graph&) {}
-    double operator()(const E& e) const noexcept { return S::of(e); }
+    double operator()(const E& e, In) const noexcept { return S::of(e); }
+    const E& told(const E& e, In) const noexcept { return e; }
 };
 
+// Only of what the event itself tells: each gives one value, so that "a value ago" is "an event ago".
 template <class S, class E = Bar>
+    requires requires(const E& e) { S::of(e); }
 struct Past {
-    explicit Past(Graph& g) : source(g), values(g.arena(), 2) {}
-    void update(const E& e) noexcept {
-        const double x = source(e);
-        if (known(x)) values.push(x);
-    }
-    bool has(std::uint64_t n) const noexcept { return values.has(n); }
-    double ago(std::uint32_t n) const noexcept { return values.ago(n); }
-
-    [[no_unique_address]] Source<S, E> source;
+    struct Told {};
+    explicit Past(Graph& g) : values(g.arena(), 2 + kBlock) {}
+    void update(const E& e, In in) noexcept { values.push(in, S::of(e)); }
     History values;
 };
 template <class S, class E = Bar>
-Past<S, E>* past(Graph& g, double n) {
-    auto* p = g.part<Past<S, E>>();
-    p->values.reserve(g.arena(), count_of(n));
+Ref<Past<S, E>> past(Graph& g, double n) {
+    const auto p = g.part<Past<S, E>>();
+    g[p].values.reserve(g.arena(), count_of(n) + kBlock);  // a block reads from before it
     return p;
 }
 
@@ -119,44 +117,79 @@ inline double rank_of(double x, const double* values, std::uint32_t n) noexcept 
 template <class M>
 using SlidingOf = std::conditional_t<requires { typename M::Sums; }, Anchored<M>, Sliding<M>>;
 
+inline void tell(Out out, const Sum& s) noexcept { out[0] = s.sum; }
+inline void tell(Out out, const Sum2& s) noexcept { out[0] = s.first, out[1] = s.second; }
+inline void tell(Out out, const Min& m) noexcept { out[0] = m.min; }
+inline void tell(Out out, const Max& m) noexcept { out[0] = m.max; }
+inline void tell(Out out, const Moments2& m) noexcept { out[0] = m.mean, out[1] = m.away, out[2] = m.m2; }
+inline void tell(Out out, const Moments4& m) noexcept { out[0] = m.m2, out[1] = m.m3, out[2] = m.m4; }
+inline void tell(Out out, const Line& l) noexcept { out[0] = l.mean, out[1] = l.m2, out[2] = l.sxy; }
+inline void tell(Out out, const Comoments& c) noexcept { out[0] = c.xx, out[1] = c.yy, out[2] = c.xy; }
+
+// Tells nothing until it is full.
 template <class S, class M, class E = Bar>
 struct Window {
+    using Told = M;
     Window(Graph& g, double n) : source(g), window(g.arena(), count_of(n)) {}
-    void update(const E& e) noexcept {
-        const double x = source(e);
-        if (!known(x)) return;
-        if constexpr (requires { S::aggregate(e); }) window.push(S::aggregate(e));
-        else if constexpr (requires { source.node->aggregate(); }) window.push(source.node->aggregate());
-        else if constexpr (requires { M::of(x); }) window.push(M::of(x));
-        else window.push(x);
+    void update(const E& e, In in, Out out) noexcept {
+        const double x = source(e, in);
+        if (!source.always && !known(x)) return;
+        M m;
+        if constexpr (requires { S::aggregate(source.told(e, in)); }) m = window.push(in, S::aggregate(source.told(e, in)));
+        else if constexpr (requires { M::of(x); }) m = window.push(in, M::of(x));
+        else m = window.push(in, x);
+        if (window.full()) tell(out, m);
     }
-    bool full() const noexcept { return window.full(); }
-    const M& value() const noexcept { return window.value(); }
-
     [[no_unique_address]] Source<S, E> source;
     SlidingOf<M> window;
 };
 
+// Distances of the newest value from quantiles, each of which a reader has asked for and finds in its lane.
 template <class S, class E = Bar>
-struct Ordered {
-    Ordered(Graph& g, double n) : source(g), values(g.arena(), count_of(n)) {}
-    void update(const E& e) noexcept {
-        const double x = source(e);
-        if (known(x)) values.push(x);
+struct Quantiles {
+    static constexpr std::uint32_t kMost = 4;
+    struct Told {
+        double away[kMost];
+    };
+    Quantiles(Graph& g, double n, double) : source(g), values(g.arena(), count_of(n)) {}
+    void update(const E& e, In in, Out out) noexcept {
+        const double x = source(e, in);
+        if (!source.always && !known(x)) return;
+        values.push(in, x);
+        if (!values.full()) return;
+        for (std::uint32_t i = 0; i < kMost; ++i)
+            if (i < wanted) out[i] = values.above_quantile(in, x, quantile[i]);
     }
     [[no_unique_address]] Source<S, E> source;
     Sorted values;
+    double quantile[kMost] = {};
+    std::uint32_t wanted = 0, unused = 0;
 };
+// The lane of one quantile.
+template <class S, class E = Bar>
+std::uint32_t quantile(Graph& g, double n, double q) {
+    for (double more = 0;; ++more) {
+        const auto p = g.part<Quantiles<S, E>>(n, more);
+        auto& part = g[p];
+        if (part.wanted == part.kMost) continue;
+        part.quantile[part.wanted] = q;
+        return p.lane + part.wanted++;
+    }
+}
 
 template <class S, class E = Bar>
 struct Ema {
+    struct Told {
+        double value, low;
+        double below(double x) const noexcept { return (x - value) - low; }  // x - value, to more digits than it has
+    };
     Ema(Graph& g, double n) : source(g), smooth(Smooth::ema(n)) {}
-    void update(const E& e) noexcept {
-        const double x = source(e);
-        if (known(x)) smooth.push(x);
+    void update(const E& e, In in, Out out) noexcept {
+        const double x = source(e, in);
+        if (!source.always && !known(x)) return;
+        smooth.push(x);
+        if (smooth.ready()) out[0] = smooth.level, out[1] = smooth.low;
     }
-    double value() const noexcept { return smooth.value(); }
-    double below(double x) const noexcept { return smooth.ready() ? smooth.below(x) : kNaN; }  // x - value
     [[no_unique_address]] Source<S, E> source;
     Smooth smooth;
 };
@@ -164,11 +197,12 @@ struct Ema {
 template <class S, class E = Bar>
 struct Wilder {
     Wilder(Graph& g, double n) : source(g), smooth(Smooth::wilder(n)) {}
-    void update(const E& e) noexcept {
-        const double x = source(e);
-        if (known(x)) smooth.push(x);
+    void update(const E& e, In in, Out out) noexcept {
+        const double x = source(e, in);
+        if (!source.always && !known(x)) return;
+        smooth.push(x);
+        if (smooth.ready()) out[0] = smooth.level;
     }
-    double value() const noexcept { return smooth.value(); }
     [[no_unique_address]] Source<S, E> source;
     Smooth smooth;
 };
@@ -179,8 +213,11 @@ struct Wilder {
 // exponential window has seen so far (seconds; grows to half_life / ln 2), which makes rates unbiased from the start.
 struct Decay {
     Decay(Graph&, double half_life) : rate(-0.6931471805599453 / (half_life * 1e9)), tau(half_life / 0.6931471805599453) {}
-    void update(const Trade& t) noexcept { at(t.ts); }
-    void update(const Top& t) noexcept { at(t.ts); }
+    struct Told {
+        double factor, span;
+    };
+    void update(const Trade& t, In, Out out) noexcept { at(t.ts), out[0] = factor, out[1] = span; }
+    void update(const Top& t, In, Out out) noexcept { at(t.ts), out[0] = factor, out[1] = span; }
     void at(std::int64_t ts) noexcept {
         if (ts == last) {
             factor = 1;

@@ -11,8 +11,9 @@ struct Drawdown {
         .outputs = {{"", "close / highest close - 1", "fraction", -1, 0}}, .defaults = {{100}}, .source = "Magdon-Ismail and Atiya 2004"};
     static int warmup(Params p) { return static_cast<int>(p[0]); }
     Drawdown(Graph& g, Params p) : window(g.part<Window<Close, Max>>(p[0])) {}
-    void update(const Bar& b, Out out) noexcept {
-        if (window->full()) out[0] = (b.close - window->value().max) / window->value().max;
+    void update(const Bar& b, In in, Out out) const noexcept {
+        const double top = in(window).max;
+        out[0] = (b.close - top) / top;
     }
     Ref<Window<Close, Max>> window;
 };
@@ -33,25 +34,25 @@ struct Fhs {
         .defaults = {{500}}, .source = "Barone-Adesi, Giannopoulos, Vosper 1999; RiskMetrics 1996"};
     static int warmup(Params) { return 1 + kSeed + kLeast; }
     Fhs(Graph& g, Params p) : r(g.part<LogReturn>()), residuals(g.arena(), count_of(p[0])) {}
-    void update(const Bar&, Out out) noexcept {
-        const double x = r->value;
+    void update(const Bar&, In in, Out out) noexcept {
+        const double x = in(r);
         if (!known(x)) return;
         if (seen < kSeed) {
             variance += x * x / kSeed;
             ++seen;
             return;
         }
-        if (variance > 0) residuals.push(not_below(not_above(x / std::sqrt(variance), kMost), -kMost));  // before it is learnt
+        if (variance > 0) residuals.push(in, not_below(not_above(x / std::sqrt(variance), kMost), -kMost));  // before it is learnt
         variance = kLambda * variance + (1 - kLambda) * x * x;
         if (variance < 1e-300) variance = 0;
         const std::uint32_t n = residuals.size();
         if (n < kLeast) return;
         const double sigma = std::sqrt(variance);
         out[0] = sigma;
-        out[1] = -sigma * residuals.quantile(0.05);
-        out[2] = -sigma * residuals.quantile(0.01);
-        out[3] = -sigma * residuals.tail_mean((n + 19) / 20);
-        out[4] = -sigma * residuals.tail_mean((n + 99) / 100);
+        out[1] = -sigma * residuals.quantile(in, 0.05);
+        out[2] = -sigma * residuals.quantile(in, 0.01);
+        out[3] = -sigma * residuals.tail_mean(in, (n + 19) / 20);
+        out[4] = -sigma * residuals.tail_mean(in, (n + 99) / 100);
     }
     Ref<LogReturn> r;
     Sorted residuals;

@@ -11,12 +11,13 @@ struct ZScore {
         .outputs = {{"", "(close - mean) / deviation (population) of the window; 0 when flat", "number"}}, .defaults = {{50}, {200}},
         .source = "DeGroot and Schervish 2012"};
     static int warmup(Params p) { return static_cast<int>(p[0]); }
-    ZScore(Graph& g, Params p) : window(g.part<Window<Close, Moments2>>(p[0])) {}
-    void update(const Bar& b, Out out) noexcept {
-        if (!window->full()) return;
-        const Moments2& m = window->value();
-        out[0] = m.m2() > 0 ? m.from_mean(b.close) / std::sqrt(m.variance()) : 0;
+    ZScore(Graph& g, Params p) : inverse(1 / p[0]), window(g.part<Window<Close, Moments2>>(p[0])) {}
+    void update(const Bar&, In in, Out out) const noexcept {
+        const Moments2 m = in(window);
+        const double z = m.away / std::sqrt(m.m2 * inverse);
+        out[0] = m.m2 > 0 ? z : m.m2;
     }
+    double inverse;
     Ref<Window<Close, Moments2>> window;
 };
 
@@ -27,8 +28,9 @@ struct Rank {
         .source = "Conover 1999, chapter 5"};
     static int warmup(Params p) { return static_cast<int>(p[0]); }
     Rank(Graph& g, Params p) : n(count_of(p[0])), closes(past<Close>(g, p[0])) {}
-    void update(const Bar& b, Out out) noexcept {
-        if (closes->has(n)) out[0] = rank_of(b.close, closes->values.last(n), n);
+    void update(const Bar& b, In in, Out out) noexcept {
+        const auto past = in.past(closes);
+        if (past.has(n)) out[0] = rank_of(b.close, past.last(n), n);
     }
     std::uint32_t n;
     Ref<Past<Close>> closes;
@@ -41,12 +43,9 @@ struct Quantile {
         .outputs = {{"", "close / quantile - 1, linear interpolation", "fraction", -1}}, .defaults = {{100, 10}, {100, 50}, {100, 90}},
         .source = "Hyndman and Fan 1996, type 7"};
     static int warmup(Params p) { return static_cast<int>(p[0]); }
-    Quantile(Graph& g, Params p) : q(p[1] / 100), closes(g.part<Ordered<Close>>(p[0])) {}
-    void update(const Bar& b, Out out) noexcept {
-        if (closes->values.full()) out[0] = closes->values.above_quantile(b.close, q);
-    }
-    double q;
-    Ref<Ordered<Close>> closes;
+    Quantile(Graph& g, Params p) : away(quantile<Close>(g, p[0], p[1] / 100)) {}
+    void update(const Bar&, In in, Out out) const noexcept { out[0] = in.lane(away); }
+    std::uint32_t away;
 };
 
 struct Skew {
@@ -54,10 +53,9 @@ struct Skew {
         .name = "skew", .doc = "Skewness of log returns (population).", .params = {{"window", 3, 100'000}},
         .outputs = {{"", "m3 / m2^1.5; unknown when flat", "number"}}, .defaults = {{50}, {200}}, .source = "Joanes and Gill 1998, g1"};
     static int warmup(Params p) { return static_cast<int>(p[0]) + 1; }
-    Skew(Graph& g, Params p) : window(g.part<Window<LogReturn, Moments4>>(p[0])) {}
-    void update(const Bar&, Out out) noexcept {
-        if (window->full()) out[0] = window->value().skewness();
-    }
+    Skew(Graph& g, Params p) : n(p[0]), window(g.part<Window<LogReturn, Moments4>>(p[0])) {}
+    void update(const Bar&, In in, Out out) const noexcept { out[0] = in(window).skewness(n); }
+    double n;
     Ref<Window<LogReturn, Moments4>> window;
 };
 
@@ -66,24 +64,25 @@ struct Kurtosis {
         .name = "kurtosis", .doc = "Excess kurtosis of log returns (population).", .params = {{"window", 4, 100'000}},
         .outputs = {{"", "m4 / m2^2 - 3; unknown when flat", "number", -2}}, .defaults = {{50}, {200}}, .source = "Joanes and Gill 1998, g2"};
     static int warmup(Params p) { return static_cast<int>(p[0]) + 1; }
-    Kurtosis(Graph& g, Params p) : window(g.part<Window<LogReturn, Moments4>>(p[0])) {}
-    void update(const Bar&, Out out) noexcept {
-        if (window->full()) out[0] = window->value().excess_kurtosis();
-    }
+    Kurtosis(Graph& g, Params p) : n(p[0]), window(g.part<Window<LogReturn, Moments4>>(p[0])) {}
+    void update(const Bar&, In in, Out out) const noexcept { out[0] = in(window).excess_kurtosis(n); }
+    double n;
     Ref<Window<LogReturn, Moments4>> window;
 };
 
 struct Autocorrelation {
     struct Returns {  // a return beside the one before
+        struct Told {
+            double before, now;
+        };
         explicit Returns(Graph& g) : r(g.part<LogReturn>()) {}
-        void update(const Bar&) noexcept {
-            value = last;
-            now = r->value;
-            last = r->value;
+        void update(const Bar&, In in, Out out) noexcept {
+            out[0] = last;
+            out[1] = last = in(r);
         }
-        Pair aggregate() const noexcept { return {value, now}; }
+        static Pair aggregate(const Told& t) noexcept { return {t.before, t.now}; }
         Ref<LogReturn> r;
-        double value = kNaN, now = kNaN, last = kNaN;
+        double last = kNaN;
     };
     static constexpr Meta meta{
         .name = "autocorrelation", .doc = "Correlation of log returns with the ones before.", .params = {{"window", 3, 100'000}},
@@ -91,9 +90,7 @@ struct Autocorrelation {
         .defaults = {{50}, {200}}, .source = "Box, Jenkins, Reinsel 2008, 2.1"};
     static int warmup(Params p) { return static_cast<int>(p[0]) + 2; }
     Autocorrelation(Graph& g, Params p) : window(g.part<Window<Returns, Comoments>>(p[0])) {}
-    void update(const Bar&, Out out) noexcept {
-        if (window->full()) out[0] = window->value().correlation();
-    }
+    void update(const Bar&, In in, Out out) const noexcept { out[0] = in(window).correlation(); }
     Ref<Window<Returns, Comoments>> window;
 };
 

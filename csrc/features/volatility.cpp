@@ -13,7 +13,7 @@ struct Atr {
         .outputs = {{"", "Wilder average of the true range / close", "fraction", 0}}, .defaults = {{14}, {50}}, .source = "Wilder 1978"};
     static int warmup(Params p) { return static_cast<int>(p[0]) + 1; }
     Atr(Graph& g, Params p) : range(g.part<Wilder<TrueRange>>(p[0])) {}
-    void update(const Bar& b, Out out) noexcept { out[0] = range->value() / b.close; }
+    void update(const Bar& b, In in, Out out) const noexcept { out[0] = in(range) / b.close; }
     Ref<Wilder<TrueRange>> range;
 };
 
@@ -24,15 +24,14 @@ struct Bollinger {
         .outputs = {{"", "%B: 0 at the lower band, 1 at the upper; 0.5 when flat", "number"}, {"width", "upper less lower band / mean", "fraction", 0}},
         .defaults = {{20, 2}}, .source = "Bollinger 2001"};
     static int warmup(Params p) { return static_cast<int>(p[0]); }
-    Bollinger(Graph& g, Params p) : width(p[1]), window(g.part<Window<Close, Moments2>>(p[0])) {}
-    void update(const Bar& b, Out out) noexcept {
-        if (!window->full()) return;
-        const Moments2& m = window->value();
-        const double band = 2 * width * std::sqrt(m.variance());
-        out[0] = band > 0 ? m.from_mean(b.close) / band + 0.5 : 0.5;
-        out[1] = band / m.mean();
+    Bollinger(Graph& g, Params p) : width(p[1]), inverse(1 / p[0]), window(g.part<Window<Close, Moments2>>(p[0])) {}
+    void update(const Bar&, In in, Out out) const noexcept {
+        const Moments2 m = in(window);
+        const double band = 2 * width * std::sqrt(m.m2 * inverse);
+        out[0] = band > 0 ? m.away / band + 0.5 : band + 0.5;
+        out[1] = band / m.mean;
     }
-    double width;
+    double width, inverse;
     Ref<Window<Close, Moments2>> window;
 };
 
@@ -42,10 +41,9 @@ struct Volatility {
         .outputs = {{"", "sample deviation of the last `window` log returns", "log per bar", 0}}, .defaults = {{20}, {100}},
         .source = "Hull 2018, 15.4"};
     static int warmup(Params p) { return static_cast<int>(p[0]) + 1; }
-    Volatility(Graph& g, Params p) : window(g.part<Window<LogReturn, Moments2>>(p[0])) {}
-    void update(const Bar&, Out out) noexcept {
-        if (window->full()) out[0] = std::sqrt(window->value().sample_variance());
-    }
+    Volatility(Graph& g, Params p) : less(p[0] - 1), window(g.part<Window<LogReturn, Moments2>>(p[0])) {}
+    void update(const Bar&, In in, Out out) const noexcept { out[0] = std::sqrt(in(window).m2 / less); }
+    double less;
     Ref<Window<LogReturn, Moments2>> window;
 };
 
@@ -55,29 +53,24 @@ struct RealisedVolatility {
         .outputs = {{"", "sqrt(sum r^2) over the window", "log", 0}}, .defaults = {{10}, {50}}, .source = "Andersen and Bollerslev 1998"};
     static int warmup(Params p) { return static_cast<int>(p[0]) + 1; }
     RealisedVolatility(Graph& g, Params p) : window(g.part<Window<SquaredReturn, Sum>>(p[0])) {}
-    void update(const Bar&, Out out) noexcept {
-        if (window->full()) out[0] = std::sqrt(window->value().sum);
-    }
+    void update(const Bar&, In in, Out out) const noexcept { out[0] = std::sqrt(in(window).sum); }
     Ref<Window<SquaredReturn, Sum>> window;
 };
 
 struct Parkinson {
     struct Range {
         explicit Range(Graph&) {}
-        void update(const Bar& b) noexcept {
+        void update(const Bar& b, In, Out out) const noexcept {
             const double x = log_ratio(b.high, b.low);
-            value = x * x;
+            out[0] = x * x;
         }
-        double value = kNaN;
     };
     static constexpr Meta meta{
         .name = "parkinson", .doc = "Parkinson volatility, from highs and lows.", .params = {{"window", 1, 100'000}},
         .outputs = {{"", "sqrt(mean ln(high / low)^2 / (4 ln 2))", "log per bar", 0}}, .defaults = {{20}}, .source = "Parkinson 1980"};
     static int warmup(Params p) { return static_cast<int>(p[0]); }
     Parkinson(Graph& g, Params p) : scale(1 / (p[0] * 4 * 0.6931471805599453)), window(g.part<Window<Range, Sum>>(p[0])) {}
-    void update(const Bar&, Out out) noexcept {
-        if (window->full()) out[0] = std::sqrt(window->value().sum * scale);
-    }
+    void update(const Bar&, In in, Out out) const noexcept { out[0] = std::sqrt(in(window).sum * scale); }
     double scale;
     Ref<Window<Range, Sum>> window;
 };
@@ -85,12 +78,11 @@ struct Parkinson {
 struct GarmanKlass {
     struct Term {
         explicit Term(Graph& g) : range(g.part<Parkinson::Range>()) {}
-        void update(const Bar& b) noexcept {
+        void update(const Bar& b, In in, Out out) const noexcept {
             const double body = log_ratio(b.close, b.open);
-            value = 0.5 * range->value - (2 * 0.6931471805599453 - 1) * body * body;
+            out[0] = 0.5 * in(range) - (2 * 0.6931471805599453 - 1) * body * body;
         }
         Ref<Parkinson::Range> range;
-        double value = kNaN;
     };
     static constexpr Meta meta{
         .name = "garman_klass", .doc = "Garman-Klass volatility, from open, high, low and close.", .params = {{"window", 1, 100'000}},
@@ -98,8 +90,9 @@ struct GarmanKlass {
         .source = "Garman and Klass 1980"};
     static int warmup(Params p) { return static_cast<int>(p[0]); }
     GarmanKlass(Graph& g, Params p) : n(p[0]), window(g.part<Window<Term, Sum>>(p[0])) {}
-    void update(const Bar&, Out out) noexcept {
-        if (window->full()) out[0] = std::sqrt(not_below(window->value().sum, 0) / n);
+    void update(const Bar&, In in, Out out) const noexcept {
+        const double sum = in(window).sum;
+        out[0] = std::sqrt((sum < 0 ? 0 : sum) / n);
     }
     double n;
     Ref<Window<Term, Sum>> window;
@@ -118,11 +111,11 @@ struct VolatilityPercentile {
         .defaults = {{20, 250}}, .source = "Connors and Raschke 1995, chapter 27"};
     static int warmup(Params p) { return static_cast<int>(p[0] + p[1]); }
     VolatilityPercentile(Graph& g, Params p) : n(count_of(p[1])), window(g.part<Window<LogReturn, Moments2>>(p[0])), past(g.arena(), n) {}
-    void update(const Bar&, Out out) noexcept {
-        if (!window->full()) return;
-        const double variance = twelve_digits(window->value().m2());  // ranks as its root does
-        past.push(variance);
-        if (past.has(n)) out[0] = rank_of(variance, past.last(n), n);
+    void update(const Bar&, In in, Out out) noexcept {
+        if (!known(in(window).m2)) return;
+        const double variance = twelve_digits(in(window).m2);  // ranks as its root does
+        past.push(in, variance);
+        if (past.view(in).has(n)) out[0] = rank_of(variance, past.view(in).last(n), n);
     }
     std::uint32_t n;
     Ref<Window<LogReturn, Moments2>> window;

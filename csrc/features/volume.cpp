@@ -7,15 +7,17 @@ namespace {
 
 struct Obv {
     struct Flow {
+        struct Told {
+            double change, net, volume;
+        };
         explicit Flow(Graph& g) : change(g.part<Change>()) {}
-        void update(const Bar& b) noexcept {
-            value = change->value;
-            signed_volume = value > 0 ? b.volume : value < 0 ? -b.volume : 0;
-            volume = b.volume;
+        void update(const Bar& b, In in, Out out) const noexcept {
+            const double move = out[0] = in(change);
+            out[1] = where(move > 0, b.volume) - where(move < 0, b.volume);
+            out[2] = b.volume;
         }
-        Sum2 aggregate() const noexcept { return {signed_volume, volume}; }
+        static Sum2 aggregate(const Told& t) noexcept { return {t.net, t.volume}; }
         Ref<Change> change;
-        double value = kNaN, signed_volume = 0, volume = 0;
     };
     static constexpr Meta meta{
         .name = "obv", .doc = "Change of on-balance volume over the window as a share of the volume traded.",
@@ -23,10 +25,9 @@ struct Obv {
         .defaults = {{20}, {100}}, .source = "Granville 1963"};
     static int warmup(Params p) { return static_cast<int>(p[0]) + 1; }
     Obv(Graph& g, Params p) : flow(g.part<Window<Flow, Sum2>>(p[0])) {}
-    void update(const Bar&, Out out) noexcept {
-        if (!flow->full()) return;
-        const Sum2& sum = flow->value();
-        out[0] = sum.second > 0 ? sum.first / sum.second : 0;
+    void update(const Bar&, In in, Out out) const noexcept {
+        const Sum2 sum = in(flow);
+        out[0] = sum.second > 0 ? sum.first / sum.second : sum.second;
     }
     Ref<Window<Flow, Sum2>> flow;
 };
@@ -42,9 +43,8 @@ struct VwapDistance {
         .defaults = {{20}, {100}}, .source = "Berkowitz, Logue, Noser 1988"};
     static int warmup(Params p) { return static_cast<int>(p[0]); }
     VwapDistance(Graph& g, Params p) : window(g.part<Window<Money, Sum2>>(p[0])) {}
-    void update(const Bar& b, Out out) noexcept {
-        if (!window->full()) return;
-        const Sum2& sum = window->value();
+    void update(const Bar& b, In in, Out out) const noexcept {
+        const Sum2 sum = in(window);
         out[0] = sum.first > 0 ? b.close * sum.second / sum.first - 1 : kNaN;
     }
     Ref<Window<Money, Sum2>> window;
@@ -57,9 +57,7 @@ struct RelativeVolume {
         .source = "Karpoff 1987"};
     static int warmup(Params p) { return static_cast<int>(p[0]); }
     RelativeVolume(Graph& g, Params p) : n(p[0]), window(g.part<Window<Volume, Sum>>(p[0])) {}
-    void update(const Bar& b, Out out) noexcept {
-        if (window->full()) out[0] = ratio(b.volume * n, window->value().sum);
-    }
+    void update(const Bar& b, In in, Out out) const noexcept { out[0] = ratio(b.volume * n, in(window).sum); }
     double n;
     Ref<Window<Volume, Sum>> window;
 };
@@ -67,12 +65,11 @@ struct RelativeVolume {
 struct Amihud {
     struct Illiquidity {
         explicit Illiquidity(Graph& g) : r(g.part<LogReturn>()) {}
-        void update(const Bar& b) noexcept {
+        void update(const Bar& b, In in, Out out) const noexcept {
             const double turnover = b.turnover > 0 ? b.turnover : b.volume * b.close;
-            value = turnover > 0 ? std::fabs(r->value) / turnover : kNaN;
+            out[0] = turnover > 0 ? std::fabs(in(r)) / turnover : kNaN;
         }
         Ref<LogReturn> r;
-        double value = kNaN;
     };
     static constexpr Meta meta{
         .name = "amihud", .doc = "Amihud illiquidity: price move per unit of turnover. Bars without turnover do not count.",
@@ -80,9 +77,8 @@ struct Amihud {
         .defaults = {{20}, {100}}, .source = "Amihud 2002"};
     static int warmup(Params p) { return static_cast<int>(p[0]) + 1; }
     Amihud(Graph& g, Params p) : n(p[0]), window(g.part<Window<Illiquidity, Sum>>(p[0])) {}
-    void update(const Bar&, Out out) noexcept {
-        if (!window->full()) return;
-        const double sum = window->value().sum;
+    void update(const Bar&, In in, Out out) const noexcept {
+        const double sum = in(window).sum;
         out[0] = sum > 0 ? std::log10(sum / n) : kNaN;
     }
     double n;

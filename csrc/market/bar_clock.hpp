@@ -60,7 +60,7 @@ public:
 private:
     By by_ = By::none;
     bool open_ = false;
-    std::uint8_t unused_[6] = {};
+    [[maybe_unused]] std::uint8_t unused_[6] = {};  // no padding: equal states are equal bytes
     double amount_ = 0, done_ = 0;
     std::int64_t step_ = 0, end_ = 0;
     Bar bar_{};

@@ -112,6 +112,52 @@ CASE(run_is_the_step_in_a_loop) {
     });
 }
 
+// Stretches of bars of every length, alone and between other events: what `run` does in blocks is the live step.
+CASE(a_block_of_bars_is_the_step_in_a_loop) {
+    const std::vector<Column> columns = everything();
+    const std::size_t width = columns.size();
+    std::vector<Event> events, bars, others;
+    for (const Event& e : stream(21, 6000, true)) (e.kind == Type::bar ? bars : others).push_back(e);
+    std::mt19937 random(23);
+    for (std::size_t b = 0, o = 0; b < bars.size();) {
+        for (std::size_t n = random() % 4 ? random() % 9 : 60 + random() % 140; n > 0 && b < bars.size(); --n) events.push_back(bars[b++]);
+        for (std::size_t n = random() % 40; n > 0 && o < others.size(); --n) events.push_back(others[o++]);
+    }
+    for (std::size_t i = 0; i < events.size(); ++i) events[i].ts = bars[0].ts + static_cast<std::int64_t>(i) * 50'000'000;
+    struct Table {
+        const double* row;
+        std::size_t width;
+        std::vector<double> values{};
+        std::vector<std::int64_t> ts{};
+        double* rows(const Event* e, std::size_t n) {
+            for (std::size_t i = 0; i < n; ++i) ts.push_back(e[i].ts);
+            values.resize(values.size() + n * width);
+            return values.data() + values.size() - n * width;
+        }
+        void operator()(std::int64_t at) {
+            ts.push_back(at);
+            values.insert(values.end(), row, row + width);
+        }
+    };
+    for (const Sample sample : {Sample::bar, Sample::event}) {
+        Engine live(columns, BarClock()), history(columns, BarClock());
+        Table table{history.row(), width};
+        for (std::size_t i = 0, n; i < events.size(); i += n) {
+            n = std::min<std::size_t>(1 + random() % 300, events.size() - i);
+            Table wanted{live.row(), width};
+            for (std::size_t k = i; k < i + n; ++k) {
+                live.step(events[k]);
+                if (sample == Sample::event || events[k].kind == Type::bar) wanted(events[k].ts);
+            }
+            table.values.clear(), table.ts.clear();
+            history.run({events.data() + i, n}, sample, 0, table);
+            CHECK(table.ts == wanted.ts && equal(table.values.data(), wanted.values.data(), wanted.values.size()));
+            CHECK(history.snapshot("") == live.snapshot(""));
+        }
+        CHECK(live.state().bars == bars.size());
+    }
+}
+
 CASE(a_snapshot_is_all_there_is) {
     const std::vector<Column> columns = everything();
     with_rules(1500, [&](BarClock clock, const std::vector<Event>& events) {
