@@ -77,6 +77,12 @@ def show(result: dict[str, Any]) -> None:
             f"{theirs:.2f} ns/cell, {1 / ratios['matrix/talib']:.2f}x",
             "peers.matrix",
         )
+        row(
+            "  TA-Lib and NumPy, equal work from six arrays",
+            f"{times['talib with numpy, the same 100 numbers from six arrays']['min']:.2f} ns/cell, "
+            f"{1 / ratios['matrix/talib/the same numbers']:.2f}x",
+            "peers.matrix",
+        )
         times = peers["book"]["times"]
         row(
             "depth replay, imbalance kept",
