@@ -48,6 +48,7 @@ $(STAMP)/demo $(STAMP)/test $(STAMP)/bench: $(WANTED) | $(PYTHON)
 	$(PIP) --no-build-isolation --editable ".$(EXTRAS)"
 	@mkdir -p $(@D) && touch $@ $(STAMP)/demo
 
+$(STAMP)/demo: EXTRAS = [parquet]
 $(STAMP)/test: EXTRAS = [test]
 $(STAMP)/bench: EXTRAS = [test,bench]
 

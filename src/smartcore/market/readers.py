@@ -443,7 +443,7 @@ def _pyarrow(task: str) -> Any:
     try:
         return import_module("pyarrow")
     except ImportError as error:
-        raise ImportError(f"{task} needs pyarrow: pip install smartcore[store]") from error
+        raise ImportError(f"{task} needs pyarrow: pip install smartcore[parquet]") from error
 
 
 def _pandas(task: str) -> Any:
