@@ -945,7 +945,7 @@ def test_missing_pyarrow_says_what_to_install(tmp_path, monkeypatch):
     expected = read(parquet)
     for name in [name for name in sys.modules if name.split(".")[0] == "pyarrow"]:
         monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(ImportError, match=r"pip install smartcore\[store\]"):
+    with pytest.raises(ImportError, match=r"pip install smartcore\[parquet\]"):
         read(parquet)
     assert (read(csv) == expected).all()
 
