@@ -93,7 +93,8 @@ bool holds_events(const py::array& array) {
            (array.shape(0) < 2 || array.strides(0) == sizeof(Event));  // NumPy leaves the stride of one row as it was
 }
 
-// Nothing is applied before everything has been checked.
+// Nothing is applied before everything has been checked. (Checking and applying chunk by chunk, in the cache, with a
+// snapshot to go back to, was tried: the same time.)
 py::tuple run(BoundEngine& engine, const py::array& array, const std::string& sample, std::int64_t interval) {
     if (!holds_events(array)) throw py::type_error("run() takes a contiguous one-dimensional array of dtype smartcore.EVENT");
     std::span<const Event> events(static_cast<const Event*>(array.data()), static_cast<std::size_t>(array.shape(0)));
