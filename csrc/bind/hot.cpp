@@ -80,6 +80,10 @@ int in_order(BoundEngine& engine, std::int64_t ts) {
 }
 
 PyObject* take(BoundEngine& engine, const Event& e) {
+    if (e.kind == Type::bar && engine.state().clock.by() != BarClock::By::none) {
+        raise("InvalidEvent", "a bar was fed, but this engine builds its bars from trades");
+        return nullptr;
+    }
     if (Fault fault = check(e)) {
         refuse(fault);
         return nullptr;
@@ -105,10 +109,6 @@ PyObject* on_bar(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* 
     e.kind = Type::bar;
     if (!engine || !arrange("on_bar", names, 6, args, n, keywords, given) || !integer(given[0], e.ts) || !numbers(given, 1, 6, e.v))
         return nullptr;
-    if (engine->state().clock.by() != BarClock::By::none) {
-        raise("InvalidEvent", "on_bar: this engine builds its bars from trades");
-        return nullptr;
-    }
     return take(*engine, e);
 }
 
@@ -122,8 +122,7 @@ PyObject* on_trade(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject
     if (!engine || !arrange("on_trade", names, 3, args, n, keywords, given) || !integer(given[0], e.ts) || !numbers(given, 1, 2, e.v) ||
         (given[3] && !integer(given[3], side)))
         return nullptr;
-    if (Fault fault = check_trade(e.v[0], e.v[1], side < -1 || side > 1 ? 2 : static_cast<int>(side))) {
-        if (fault.field[0] == 's' && fault.field[2] == 'd') fault.value = static_cast<double>(side);
+    if (Fault fault = check_trade_side(side)) {  // before it is cut to 8 bits
         refuse(fault);
         return nullptr;
     }
@@ -141,8 +140,8 @@ PyObject* on_depth(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject
     if (!engine || !arrange("on_depth", names, 4, args, n, keywords, given) || !integer(given[0], e.ts) || !integer(given[1], side) ||
         !numbers(given, 2, 2, e.v))
         return nullptr;
-    if (side != 1 && side != -1) {
-        refuse({"must be 1 (bid) or -1 (ask)", "side", static_cast<double>(side)});
+    if (Fault fault = check_depth_side(side)) {
+        refuse(fault);
         return nullptr;
     }
     e.side = static_cast<std::int8_t>(side);
@@ -176,10 +175,6 @@ PyObject* on_event(PyObject* self, PyObject* arg) {
     PyBuffer_Release(&view);
     if (!fits) {
         PyErr_Format(PyExc_TypeError, "on_event() takes one record of smartcore.EVENT, 64 bytes (%zd given)", length);
-        return nullptr;
-    }
-    if (e.kind == Type::bar && engine->state().clock.by() != BarClock::By::none) {
-        raise("InvalidEvent", "on_event: this engine builds its bars from trades");
         return nullptr;
     }
     return take(*engine, e);

@@ -12,12 +12,10 @@ bool Engine::apply(const Event& e) noexcept {
         case Type::bar: return close(std::bit_cast<Bar>(e));
         case Type::trade: {
             const auto t = std::bit_cast<Trade>(e);
-            if (t.side != 0) s_.sign = t.side;
-            else if (known(s_.tick_price) && t.price != s_.tick_price) s_.sign = t.price > s_.tick_price ? 1 : -1;
-            s_.tick_price = s_.last_price = t.price;
+            s_.last_price = t.price;
             s_.trade = t;
             plan_.trade(t, book_.top());
-            if (s_.clock.by() == BarClock::By::none || !s_.clock.push(t, s_.sign)) return false;
+            if (s_.clock.by() == BarClock::By::none || !s_.clock.push(t, static_cast<int>(s_.tick.next(t)))) return false;
             return close(s_.clock.bar());
         }
         case Type::depth: {

@@ -9,6 +9,7 @@
 #include "engine/plan.hpp"
 #include "market/bar_clock.hpp"
 #include "market/book.hpp"
+#include "market/tick_rule.hpp"
 
 namespace smartcore {
 
@@ -73,14 +74,14 @@ public:
         std::uint64_t counts[8] = {}, bars = 0;
         std::uint64_t dropped = 0;                // events that came too late, under the policy "drop"
         std::int64_t last_id = -1;                // last sequence number of the depth feed, where one is given
-        double last_price = kNaN, tick_price = kNaN;
+        double last_price = kNaN;
+        TickRule tick;                            // of the trades that bars are built from
         BarClock clock;
         Bar bar{};
         Trade trade{};
-        std::int32_t sign = 0;
         bool closed_bar = false;
         bool bridge = false;                      // the last depth message was a snapshot
-        std::uint8_t unused[2] = {};              // no padding: equal states are equal bytes
+        std::uint8_t unused[6] = {};              // no padding: equal states are equal bytes
     };
     State& state() noexcept { return s_; }
     const State& state() const noexcept { return s_; }

@@ -1,19 +1,14 @@
 // Sources on trades, shared by the families flow and impact.
 #pragma once
 #include "features/parts.hpp"
+#include "market/tick_rule.hpp"
 
 namespace smartcore {
 
-// Who was the aggressor. Where the feed does not say: the tick rule of Lee and Ready 1991.
 struct TradeSign {
     explicit TradeSign(Graph&) {}
-    void update(const Trade& t, In, Out out) noexcept {
-        if (t.side != 0) sign = t.side;
-        else if (known(last) && t.price != last) sign = t.price > last ? 1 : -1;
-        last = t.price;
-        out[0] = sign;
-    }
-    double sign = 0, last = kNaN;  // 0 until the first trade that tells
+    void update(const Trade& t, In, Out out) noexcept { out[0] = rule.next(t); }
+    TickRule rule;
 };
 
 // Price change from the trade before, and the size of this trade, plain and signed.

@@ -64,14 +64,21 @@ inline Fault check_bar(double open, double high, double low, double close, doubl
     if (close > high || close < low) return {"is outside low..high", "close", close};
     return {};
 }
-inline Fault check_trade(double price, double size, int side) noexcept {
-    if (!detail::positive(price)) return {"must be a price above 0", "price", price};
-    if (!detail::size_ok(size)) return {"must be a size of 0 or more", "size", size};
+inline Fault check_trade_side(std::int64_t side) noexcept {
     if (side < -1 || side > 1) return {"must be 1 (buyer), -1 (seller) or 0 (unknown)", "side", static_cast<double>(side)};
     return {};
 }
-inline Fault check_depth(int side, double price, double size) noexcept {
+inline Fault check_depth_side(std::int64_t side) noexcept {
     if (side != 1 && side != -1) return {"must be 1 (bid) or -1 (ask)", "side", static_cast<double>(side)};
+    return {};
+}
+inline Fault check_trade(double price, double size, int side) noexcept {
+    if (!detail::positive(price)) return {"must be a price above 0", "price", price};
+    if (!detail::size_ok(size)) return {"must be a size of 0 or more", "size", size};
+    return check_trade_side(side);
+}
+inline Fault check_depth(int side, double price, double size) noexcept {
+    if (Fault fault = check_depth_side(side)) return fault;
     if (!detail::positive(price)) return {"must be a price above 0", "price", price};
     if (!detail::size_ok(size)) return {"must be a size of 0 or more", "size", size};
     return {};
