@@ -20,7 +20,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 import streams
-from test_laws import DECAY, ON_BARS, PRINTS, bars_to_forget, twin_errors
+from reference import TRAITS
+from test_laws import ON_BARS, PRINTS, bars_to_forget, twin_errors
 
 import smartcore as sc
 
@@ -48,7 +49,7 @@ def measure() -> list[dict[str, object]]:
     left, rows = residues(), []
     for kernel in ON_BARS:
         columns = [kernel.column(p, i).name for p in kernel.defaults for i in range(len(kernel.outputs))]
-        decay = DECAY.get(kernel.name)
+        decay = TRAITS[kernel.name].decay
         rows.append(
             {
                 "kernel": kernel.name,

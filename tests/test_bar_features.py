@@ -8,13 +8,12 @@ import pytest
 import streams
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference import EVENTS, TWINS
+from reference import TRAITS, TWINS
 from test_laws import ON_BARS, parameters, relative_error, twin_errors
 
 import smartcore as sc
 from smartcore.market import events as ev
 
-CATALOGUE = sc.catalogue()
 KERNELS = pytest.mark.parametrize("kernel", ON_BARS, ids=lambda k: k.name)
 LIMIT = 1e-9
 LEAST = 1e-5  # what is smaller counts by its absolute error: of a flat market a rounding is left, which is no value
@@ -27,13 +26,13 @@ def check(kernel, params, bars, limit=LIMIT):
 
 def test_every_kernel_has_a_twin():
     """Add the naive version of a new kernel to tests/reference; see the words there."""
-    assert [kernel.name for kernel in CATALOGUE if kernel.name not in TWINS] == []
+    assert [kernel.name for kernel in sc.catalogue() if kernel.name not in TWINS] == []
 
 
 def test_every_twin_has_a_kernel():
-    assert sorted(set(TWINS) - {kernel.name for kernel in CATALOGUE}) == []
+    assert sorted(set(TWINS) - {kernel.name for kernel in sc.catalogue()}) == []
     for kernel in ON_BARS:
-        assert EVENTS[kernel.name] == "bar"
+        assert TRAITS[kernel.name].events == "bar"
 
 
 @KERNELS

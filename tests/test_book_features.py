@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 
 import numpy as np
@@ -9,27 +10,27 @@ import pytest
 import streams
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference import TWINS
+from reference import TRAITS, TWINS
 from reference.books import Tape
+from test_laws import OF_BOOK, OF_TRADES_AND_BOOK
 
 import smartcore as sc
 from smartcore.market import events as ev
 
 SECOND = 1_000_000_000
-DEFAULT = sc.FeatureSet.default().group("microstructure")
-KERNELS = [kernel.name for kernel in sc.catalogue() if kernel.group == "microstructure"]
-SHORT = sc.FeatureSet(
-    [
-        "spread", "microprice", "queue_imbalance_l1", "queue_imbalance_l2", "queue_imbalance_l7",
-        "depth_slope_l2_bid", "depth_slope_l2_ask", "depth_slope_l3_bid", "depth_slope_l10_ask",
-        "ofi_l1_250ms", "ofi_l2_1s", "ofi_l10_40s", "mid_distance_20ms", "mid_distance_3s",
-        "mid_volatility_20ms", "mid_volatility_3s", "book_rate_20ms", "book_rate_3s",
-        "trade_imbalance_20ms", "trade_imbalance_3s", "buy_rate_20ms", "buy_rate_3s", "sell_rate_20ms", "sell_rate_3s",
-        "volume_rate_20ms", "volume_rate_3s", "trade_sign_autocorrelation_2", "trade_sign_autocorrelation_5",
-        "vpin_2", "kyle_3", "kyle_5", "roll_spread_3", "roll_spread_4", "effective_spread_20ms", "effective_spread_3s",
-    ]
-)  # fmt: skip
-"""Windows that fill within a few events."""
+KERNELS = [kernel.name for kernel in OF_TRADES_AND_BOOK]
+DEFAULT = sc.FeatureSet(c.name for c in sc.catalogue().columns if c.kernel in OF_TRADES_AND_BOOK)
+
+
+def short(kernel: sc.features.catalogue.Kernel) -> Iterator[str]:
+    """Columns of windows that fill within a few events, and of half-lives of a few milliseconds."""
+    small = {"s": (0.02, 3.0), "l": (2.0, 7.0), "n": (0.0, 2.0)}
+    for pick in (0, 1):
+        params = [max(p.low, small[p.form][pick] + (p.low if p.form == "n" else 0)) for p in kernel.params]
+        yield from (kernel.column(params, i).name for i in range(len(kernel.outputs)))
+
+
+SHORT = sc.FeatureSet(dict.fromkeys(name for kernel in OF_TRADES_AND_BOOK for name in short(kernel)))
 
 
 def rows(events: np.ndarray, features: sc.FeatureSet) -> np.ndarray:
@@ -54,19 +55,13 @@ def twins(tape: Tape, features: sc.FeatureSet, kernel: str) -> dict[str, np.ndar
 def differs(column: str, got: np.ndarray, want: np.ndarray) -> str | None:
     """Where two columns are not the same: NaN in one alone, or more than 1e-9 apart, relative or of a usual value."""
     wrong = np.isnan(got) != np.isnan(want)
-    usual = 1e-3 if column.startswith("depth_slope") else 1.0
-    if column.startswith("roll_spread"):
-        got, want = got**2, want**2  # the root of a covariance that is 0 but for rounding is not
-    wrong |= np.abs(got - want) > 1e-9 * np.maximum(np.abs(want), usual)
+    traits = TRAITS[sc.catalogue().column(column).kernel.name]
+    got, want = traits.compare(got), traits.compare(want)
+    wrong |= np.abs(got - want) > 1e-9 * np.maximum(np.abs(want), traits.usual)
     if not wrong.any():
         return None
     i = int(np.argmax(wrong))
     return f"event {i} of {len(got)}: {got[i]!r}, by the twin {want[i]!r}; {wrong.sum()} differ"
-
-
-def test_every_kernel_has_a_twin():
-    assert set(KERNELS) - set(TWINS) == set()
-    assert len(KERNELS) == 17
 
 
 # ---- streams: simulated, made up, recorded ----
@@ -134,9 +129,7 @@ def test_kernel_equals_its_twin(name, kernel, request):
         got = table(key)[:, DEFAULT.index(column)]
         assert (problem := differs(column, got, want)) is None, f"{column}: {problem}"
         compared = max(compared, int(np.isfinite(got).sum()))
-    # 50 buckets take 2500 trades (see below), and one level has no slope.
-    never = kernel == "vpin" or (name, kernel) == ("quotes", "depth_slope")
-    assert never or compared >= ORDINARY[name], f"{kernel}: only {compared} values in {name}"
+    assert name in TRAITS[kernel].sparse or compared >= ORDINARY[name], f"{kernel}: only {compared} values in {name}"
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -323,7 +316,7 @@ def test_side_unknown_follows_the_tick_rule():
 
 def test_a_gap_hides_the_book_until_a_snapshot():
     top = book((1, 99, 1), (1, 98, 1), (-1, 101, 1), (-1, 102, 1))
-    needy = {c.name for c in DEFAULT.specs if c.kernel.family == "book" or c.kernel.name == "effective_spread"}
+    needy = {c.name for c in DEFAULT.specs if c.kernel.family in OF_BOOK or TRAITS[c.kernel.name].needs_book}
     features = sc.FeatureSet(c for c in DEFAULT if c in needy)
     engine = sc.Engine(features)
     engine.run(np.concatenate([top, ev.trades(SECOND, 100.5, 1, 1), book((1, 99, 2), ts=2 * SECOND, snapshot=False)]))

@@ -63,6 +63,6 @@ struct Fhs {
 constexpr Kind kinds[] = {kind<Drawdown>, kind<Fhs>};
 }  // namespace
 
-const Family risk{"risk", "risk", kinds};
+const Family risk{"risk", "regime", kinds};
 
 }  // namespace smartcore

@@ -146,14 +146,14 @@ def sma_distance(bars, window):
     return over(lambda w: centred(w)[:, -1] / w.mean(axis=1), window, column(bars, "close"))
 
 
-@twin()
+@twin(decay=lambda window: 1 - 2 / (window + 1))
 def ema_distance(bars, window):
     close = column(bars, "close")
     gone = close - close[0]
     return (gone - ema(gone, window)) / ema(close, window)
 
 
-@twin()
+@twin(decay=lambda *windows: 1 - 2 / (max(windows) + 1))
 def macd(bars, fast, slow, signal):
     close = column(bars, "close")
     gone = close - close[0]
@@ -173,13 +173,13 @@ def directions(bars, window):
     return 100 * share(wilder(up, window), range_, 0), 100 * share(wilder(down, window), range_, 0)
 
 
-@twin()
+@twin(decay=lambda window: 1 - 1 / window)
 def adx(bars, window):
     plus, minus = directions(bars, window)
     return wilder(100 * share(abs(plus - minus), plus + minus, 0), window)
 
 
-@twin()
+@twin(decay=lambda window: 1 - 1 / window)
 def di(bars, window):
     plus, minus = directions(bars, window)
     return plus - minus
@@ -225,7 +225,7 @@ def regression_r2(bars, window):
 # ---- momentum ----
 
 
-@twin()
+@twin(decay=lambda window: 1 - 1 / window)
 def rsi(bars, window):
     d = change(column(bars, "close"))
     up = wilder(np.where(np.isnan(d), np.nan, np.maximum(d, 0)), window)
@@ -244,7 +244,7 @@ def stochastic(bars, window, smooth):
     return np.column_stack([np.where(np.isnan(d), np.nan, k), d])
 
 
-@twin()
+@twin(level=1e-5)  # the typical price is rounded before it is averaged
 def cci(bars, window):
     base = column(bars, "close")[0]
 
@@ -277,7 +277,7 @@ def donchian(bars, window):
 # ---- volatility ----
 
 
-@twin()
+@twin(decay=lambda window: 1 - 1 / window)
 def atr(bars, window):
     return wilder(true_range(bars), window) / column(bars, "close")
 
@@ -336,7 +336,7 @@ def obv(bars, window):
     return over(lambda v, s: share((s * v).sum(axis=1), v.sum(axis=1), 0), window, volume, sign)
 
 
-@twin()
+@twin(level=1e-5)  # so here
 def vwap_distance(bars, window):
     close = column(bars, "close")
     base = close[0]
@@ -443,7 +443,7 @@ def drawdown(bars, window):
     return over(lambda w: (w[:, -1] - w.max(axis=1)) / w.max(axis=1), window, column(bars, "close"))
 
 
-@twin()
+@twin(decay=lambda window: 0.94, behind=lambda window: window, needs_moves=True)  # its residuals lie in a window
 def fhs(bars, window):
     """Filtered historical simulation: sigma, VaR 95, VaR 99, ES 95, ES 99.
 

@@ -185,7 +185,7 @@ def spread(tape: Tape) -> Array:
     return known(tape, 10_000 * (tape.ask - tape.bid) / tape.mid)
 
 
-@twin(events="book")
+@twin(events="book", level=1e-8)  # the twin's own: it takes 1 from a ratio
 def microprice(tape: Tape) -> Array:
     """Each side's price weighted with the other side's size."""
     bid_size, ask_size = tape.bids[:, 0, 1], tape.asks[:, 0, 1]
@@ -199,7 +199,7 @@ def queue_imbalance(tape: Tape, level: float) -> Array:
     return known(tape, part(bids - asks, bids + asks, 0))
 
 
-@twin(events="book")
+@twin(events="book", sparse=("quotes",), usual=1e-3)  # one level has no slope
 def depth_slope(tape: Tape, level: float) -> Array:
     rows = np.full((len(tape), 2), np.nan, np.longdouble)
     for i in np.flatnonzero(tape.valid):
@@ -242,7 +242,7 @@ def ofi(tape: Tape, level: float, half_life: float) -> Array:
     return known(tape, part(flows, mean, 0))
 
 
-@twin(events="book")
+@twin(events="book", level=1e-4)  # the mid of an odd spread lies on half a tick, which 1e8 rounds; so is its average
 def mid_distance(tape: Tape, half_life: float) -> Array:
     """From the mean of the mid over all time, at weight 2^(-age / half_life); the first mid stands since for ever."""
     average = np.full(len(tape), np.nan, np.longdouble)
@@ -257,7 +257,7 @@ def mid_distance(tape: Tape, half_life: float) -> Array:
     return known(tape, 10_000 * np.log(tape.mid / average))
 
 
-@twin(events="book")
+@twin(events="book", level=1e-5)  # the mid of an odd spread lies on half a tick, which 1e8 rounds
 def mid_volatility(tape: Tape, half_life: float) -> Array:
     square = np.zeros(len(tape), np.longdouble)
     messages = np.flatnonzero(~tape.trade)

@@ -12,7 +12,7 @@ from reference.books import Array, Tape, held, part
 # ---- flow ----
 
 
-@twin(events="trade")
+@twin(events="trade", writes=("trade",))
 def trade_imbalance(tape: Tape, half_life: float) -> Array:
     size = np.where(tape.trade, tape.size, 0)
     net, total = tape.faded(half_life, tape.sign * size, size)
@@ -55,7 +55,7 @@ def over(n: int, function: Callable[..., float], *columns: Array) -> list[float]
     return values
 
 
-@twin(events="trade")
+@twin(events="trade", slack=(1, 1.5))  # unknown sides do not count
 def trade_sign_autocorrelation(tape: Tape, window: float) -> Array:
     sign = tape.sign[tape.trade]
     pair = np.full(len(sign), np.nan, np.longdouble)
@@ -66,7 +66,9 @@ def trade_sign_autocorrelation(tape: Tape, window: float) -> Array:
 # ---- impact ----
 
 
-@twin(events="trade")
+@twin(
+    events="trade", slack=(0.5, 1.5), sparse=("small", "quotes", "simulated", "spot", "perpetual")
+)  # buckets of volume
 def vpin(tape: Tape, buckets: float) -> Array:
     """A bucket is full with the trade that brings it to 50 times the mean size of the last 500, itself included."""
     size, sign = tape.size[tape.trade], tape.sign[tape.trade]
@@ -99,7 +101,7 @@ def kyle(tape: Tape, window: float) -> Array:
     return by_trade(tape, over(int(window), slope, sign * size, move, size, price))
 
 
-@twin(events="trade")
+@twin(events="trade", compare=np.square)  # the root of a covariance that is 0 but for rounding is not
 def roll_spread(tape: Tape, window: float) -> Array:
     price = tape.price[tape.trade]
     move, before = (np.full(len(price), np.nan, np.longdouble) for _ in range(2))
@@ -112,7 +114,7 @@ def roll_spread(tape: Tape, window: float) -> Array:
     return by_trade(tape, over(int(window), bounce, move, before, price))
 
 
-@twin(events="trade")
+@twin(events="trade", level=1e-5, writes=("trade",), needs_book=True)  # the mid is rounded at 1e8
 def effective_spread(tape: Tape, half_life: float) -> Array:
     counted = tape.trade & tape.valid
     size = np.where(counted, tape.size, 0)

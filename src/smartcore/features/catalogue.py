@@ -130,6 +130,11 @@ class Catalogue(Sequence[Kernel]):
     def groups(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(kernel.group for kernel in self))
 
+    @functools.cached_property
+    def families(self) -> tuple[str, ...]:
+        """The files of ``csrc/features`` that hold the kernels."""
+        return tuple(dict.fromkeys(kernel.family for kernel in self))
+
     def kernel(self, name: str) -> Kernel:
         try:
             return self._by_name[name]

@@ -42,12 +42,15 @@ class FeatureSet:
         """Every default column of the catalogue."""
         return FeatureSet(c.name for c in catalogue().columns)
 
-    def group(self, *groups: str) -> FeatureSet:
-        """The columns of some groups, in the same order: ``.group("technical", "microstructure")``."""
-        unknown = set(groups) - set(catalogue().groups)
+    def group(self, *names: str) -> FeatureSet:
+        """The columns of some groups or families, in the same order: ``.group("technical", "book")``."""
+        unknown = set(names) - set(catalogue().groups) - set(catalogue().families)
         if unknown:
-            raise UnknownFeature(f"no group {', '.join(sorted(unknown))}; there are {', '.join(catalogue().groups)}")
-        return FeatureSet(c.name for c in self.specs if c.kernel.group in groups)
+            raise UnknownFeature(
+                f"no group or family {', '.join(sorted(unknown))}; groups are {', '.join(catalogue().groups)}; "
+                f"families are {', '.join(catalogue().families)}"
+            )
+        return FeatureSet(c.name for c in self.specs if c.kernel.group in names or c.kernel.family in names)
 
     def wakes(self, *kinds: str) -> FeatureSet:
         """The columns that listen to some kinds of event: ``.wakes("bar")``."""
