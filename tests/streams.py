@@ -74,7 +74,7 @@ def stop_and_go_bars(n: int = 1500, seed: int = 3) -> NDArray[np.void]:
 @cache
 def small(n: int = 3000, seed: int = 5) -> NDArray[np.void]:
     """Every kind of event on a book of few levels: gaps, snapshots, empty sides, crossed books, equal times, messages
-    of several levels, unknown aggressors, trades without size, bars, scores and auxiliary values."""
+    of several levels, unknown aggressors, trades without size, bars, scores, auxiliary values, peers and baskets."""
     rng = np.random.default_rng(seed)
     parts, ts, i = [], START, 0
     while i < n:
@@ -105,8 +105,10 @@ def small(n: int = 3000, seed: int = 5) -> NDArray[np.void]:
             part = ev.depth(np.full(k, ts), side, price, rng.integers(1, 9, k), last=row == k - 1, snapshot=row == 0)
         else:
             part = ev.gap(ts)
-            part["kind"] = rng.choice([ev.Kind.SCORE, ev.Kind.AUX])
-            part["v0"], part["v1"] = rng.normal(), rng.random()
+            part["kind"] = rng.choice([ev.Kind.SCORE, ev.Kind.AUX, ev.Kind.PEER, ev.Kind.BASKET])
+            part["source"] = rng.integers(0, 3)
+            for k in range(6):
+                part[f"v{k}"] = rng.random()
         parts.append(part)
         i += len(part)
     return _final(np.concatenate(parts))

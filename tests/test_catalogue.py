@@ -147,7 +147,7 @@ def test_metadata_is_complete(kernel):
     assert kernel.doc.endswith(".") and len(kernel.doc) > 20
     assert re.search(r"\d{4}", kernel.source), "a source has a year"
     assert kernel.version >= 1
-    assert set(kernel.wakes) <= {"bar", "trade", "book"} and kernel.wakes
+    assert set(kernel.wakes) <= {"bar", "trade", "book", "score", "aux", "peer", "basket"} and kernel.wakes
     assert kernel.group and kernel.family
     assert len(kernel.outputs) >= 1
     assert len({o.suffix for o in kernel.outputs}) == len(kernel.outputs)

@@ -132,6 +132,14 @@ def feed(engine: sc.Engine, e: np.void) -> bool:
             return engine.on_depth(ts, side, v[0], v[1], last=last, snapshot=snapshot)
         case ev.Kind.QUOTE:
             return engine.on_quote(ts, v[0], v[1], v[2], v[3])
+        case ev.Kind.SCORE:
+            return engine.on_score(ts, v[0], v[1], int(e["source"]))
+        case ev.Kind.AUX:
+            return engine.on_aux(ts, int(e["source"]), v[0])
+        case ev.Kind.PEER:
+            return engine.on_peer(ts, v[0], v[1], v[2], v[3], int(e["source"]))
+        case ev.Kind.BASKET:
+            return engine.on_basket(ts, *v)
     return engine.on_event(e)
 
 

@@ -62,8 +62,18 @@ BAR = {"open": 100.0, "high": 103.0, "low": 99.0, "close": 102.0, "volume": 5.0,
 TRADE = {"price": 100.0, "size": 2.0, "side": 1}
 DEPTH = {"side": 1, "price": 98.5, "size": 2.0}
 QUOTE = {"bid": 99.0, "bid_size": 1.0, "ask": 101.0, "ask_size": 1.0}
-SOUND = {"on_bar": BAR, "on_trade": TRADE, "on_depth": DEPTH, "on_quote": QUOTE}
-BUILD = {"on_bar": ev.bars, "on_trade": ev.trades, "on_depth": ev.depth, "on_quote": ev.quotes}
+SCORE = {"value": 0.5, "weight": 1.0, "source": 1}
+AUX = {"series": 1, "value": 1e-4}
+PEER = {"price": 50.0, "volume": 2.0, "net": -1.0, "age": 0.5}
+BASKET = {"mean": 1e-3, "dispersion": 1e-3, "rank": 0.5, "share": 0.7, "loading": 0.3, "flow": NAN}
+SOUND = {
+    "on_bar": BAR, "on_trade": TRADE, "on_depth": DEPTH, "on_quote": QUOTE, "on_score": SCORE, "on_aux": AUX,
+    "on_peer": PEER, "on_basket": BASKET,
+}  # fmt: skip
+BUILD = {
+    "on_bar": ev.bars, "on_trade": ev.trades, "on_depth": ev.depth, "on_quote": ev.quotes, "on_score": ev.scores,
+    "on_aux": ev.aux, "on_peer": ev.peers, "on_basket": ev.baskets,
+}  # fmt: skip
 
 NO_PRICE = [NAN, INF, -INF, 0.0, -0.0, -1.0, 5e-324, 1e300]
 NO_SIZE = [NAN, INF, -INF, -1e-9, 1e300]
@@ -77,6 +87,12 @@ BAD = [
     *[("on_depth", "side", x) for x in (0, 2, -2, 127)],
     *[("on_quote", name, x) for name in ("bid", "ask") for x in NO_PRICE],
     *[("on_quote", name, x) for name in ("bid_size", "ask_size") for x in NO_SIZE],
+    *[(call, "value", x) for call in ("on_score", "on_aux") for x in (NAN, INF, -INF, 1e300)],
+    *[("on_score", "weight", x) for x in NO_SIZE],
+    *[("on_peer", "price", x) for x in (INF, -INF, 0.0, -1.0, 1e300)],  # NaN: it is missing
+    *[("on_peer", name, x) for name in ("volume", "age") for x in NO_SIZE],
+    *[("on_peer", "net", x) for x in (NAN, INF, -1e300)],
+    *[("on_basket", name, x) for name in BASKET for x in (INF, -INF, 1e300)],
 ]
 
 
@@ -108,7 +124,7 @@ def test_a_side_that_does_not_fit_a_byte_is_refused(side):
             getattr(eng, call)(TS + 5, **SOUND[call] | {"side": side})
 
 
-@pytest.mark.parametrize("kind", [0, 8, 255])
+@pytest.mark.parametrize("kind", [0, 10, 255])
 def test_an_unknown_kind_is_refused(kind):
     eng, event = fed(), ev.gap(TS + 5)
     event["kind"] = kind
@@ -117,17 +133,18 @@ def test_an_unknown_kind_is_refused(kind):
             call()
 
 
-@pytest.mark.parametrize(("kind", "field", "name", "bad"), [
-    (ev.Kind.SCORE, "v0", "value", [NAN, INF]),
-    (ev.Kind.SCORE, "v1", "weight", [NAN, -1.0]),
-    (ev.Kind.AUX, "v0", "value", [NAN, -INF]),
-])  # fmt: skip
-def test_impossible_scores_and_series(kind, field, name, bad):
-    for value in bad:
-        eng, event = fed(), ev.gap(TS + 5)
-        event["kind"], event[field] = kind, value
-        with Unchanged(eng), pytest.raises(sc.InvalidEvent, match=f"{name} = "):
-            eng.run(event)
+@pytest.mark.parametrize("wrong", ["twitter", -1, 256, "", "News"])
+def test_an_unknown_source_or_series_is_refused(wrong):
+    eng = fed()
+    with Unchanged(eng), pytest.raises(sc.InvalidEvent, match="news"):
+        eng.on_score(TS + 5, 0.5, 1.0, wrong)
+    with Unchanged(eng), pytest.raises(sc.InvalidEvent, match="funding"):
+        eng.on_aux(TS + 5, wrong, 0.5)
+    if isinstance(wrong, str):
+        with pytest.raises(ValueError, match="there are"):
+            ev.scores(TS, 0.5, 1.0, wrong)
+        with pytest.raises(ValueError, match="there are"):
+            ev.aux(TS, wrong, 0.5)
 
 
 def test_a_bar_is_refused_where_bars_are_built():
@@ -241,10 +258,15 @@ def test_whole_numbers_of_any_type_are_taken():
 # ---- arguments ----
 
 
+OPTIONAL = {
+    "on_bar": ["turnover"], "on_trade": ["side"], "on_score": ["weight", "source"], "on_peer": ["volume", "net", "age"],
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("call", SOUND)
 def test_missing_unknown_and_double_arguments(call):
     eng, given = fed(), SOUND[call]
-    required = [name for name in given if (call, name) not in (("on_bar", "turnover"), ("on_trade", "side"))]
+    required = [name for name in given if name not in OPTIONAL.get(call, ())]
     method = getattr(eng, call)
     for name in required:
         with Unchanged(eng), pytest.raises(TypeError, match=f"{call}.*'{name}'"):
@@ -268,7 +290,8 @@ def test_missing_unknown_and_double_arguments(call):
 def test_numbers_of_a_wrong_type(call, wrong):
     eng = fed()
     for name in SOUND[call]:
-        with Unchanged(eng), pytest.raises(TypeError):
+        refusal = sc.InvalidEvent if name in ("source", "series") and isinstance(wrong, str) else TypeError
+        with Unchanged(eng), pytest.raises(refusal):
             getattr(eng, call)(TS + 5, **SOUND[call] | {name: wrong})
     with Unchanged(eng), pytest.raises(OverflowError):
         getattr(eng, call)(TS + 5, **SOUND[call] | {list(SOUND[call])[1]: 10**400})
@@ -609,6 +632,10 @@ calls = [
     lambda: e.on_bar(1, 1.0, 1.0, 1.0, 1.0, 1.0),
     lambda: e.on_depth(1, 1, 1.0, 1.0),
     lambda: e.on_quote(1, 1.0, 1.0, 1.0, 1.0),
+    lambda: e.on_score(1, 1.0),
+    lambda: e.on_aux(1, "funding", 1.0),
+    lambda: e.on_peer(1, 1.0),
+    lambda: e.on_basket(1, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0),
     lambda: e.on_event(record[0]),
     lambda: e.on_depth_message(1, [], []),
     lambda: e.advance(1),

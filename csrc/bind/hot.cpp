@@ -1,8 +1,10 @@
 // The calls made once per event. They are plain C functions hung on the pybind11 class, because a pybind11 method with
 // six floats costs 80 ns before it does anything, and these about 35 (bench/bench_engine.py).
+#include <algorithm>
 #include <cstring>
 
 #include "bind/bind.hpp"
+#include "market/series.hpp"
 
 namespace smartcore {
 namespace {
@@ -158,6 +160,76 @@ PyObject* on_quote(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject
     Event e{};
     e.kind = Type::quote;
     if (!engine || !arrange("on_quote", names, 5, args, n, keywords, given) || !integer(given[0], e.ts) || !numbers(given, 1, 4, e.v))
+        return nullptr;
+    return take(*engine, e);
+}
+
+// A source or series: its number, or its name.
+bool named(const char* field, std::span<const std::string_view> names, PyObject* from, std::uint8_t& to) {
+    std::int64_t number = 0;
+    if (PyUnicode_Check(from)) {
+        Py_ssize_t length = 0;
+        const char* text = PyUnicode_AsUTF8AndSize(from, &length);
+        if (!text) return false;
+        const auto found = std::find(names.begin(), names.end(), std::string_view(text, static_cast<std::size_t>(length)));
+        number = found == names.end() ? -1 : found - names.begin();
+    } else if (!integer(from, number)) {
+        return false;
+    }
+    if (number < 0 || number > 255) {
+        std::string message = std::string(field) + " = " + py::cast<std::string>(py::repr(from)) + " must be 0..255 or one of";
+        for (std::string_view name : names) message += " " + std::string(name);
+        raise("InvalidEvent", message);
+        return false;
+    }
+    to = static_cast<std::uint8_t>(number);
+    return true;
+}
+
+PyObject* on_score(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* keywords) {
+    static constexpr const char* names[] = {"ts", "value", "weight", "source"};
+    PyObject* given[4] = {};
+    BoundEngine* engine = engine_of(self);
+    Event e{};
+    e.kind = Type::score;
+    e.v[1] = 1;
+    if (!engine || !arrange("on_score", names, 2, args, n, keywords, given) || !integer(given[0], e.ts) || !numbers(given, 1, 2, e.v) ||
+        (given[3] && !named("source", kSources, given[3], e.source)))
+        return nullptr;
+    return take(*engine, e);
+}
+
+PyObject* on_aux(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* keywords) {
+    static constexpr const char* names[] = {"ts", "series", "value"};
+    PyObject* given[3] = {};
+    BoundEngine* engine = engine_of(self);
+    Event e{};
+    e.kind = Type::aux;
+    if (!engine || !arrange("on_aux", names, 3, args, n, keywords, given) || !integer(given[0], e.ts) ||
+        !named("series", kSeries, given[1], e.source) || !numbers(given, 2, 1, e.v))
+        return nullptr;
+    return take(*engine, e);
+}
+
+PyObject* on_peer(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* keywords) {
+    static constexpr const char* names[] = {"ts", "price", "volume", "net", "age", "source"};
+    PyObject* given[6] = {};
+    BoundEngine* engine = engine_of(self);
+    Event e{};
+    e.kind = Type::peer;
+    if (!engine || !arrange("on_peer", names, 2, args, n, keywords, given) || !integer(given[0], e.ts) || !numbers(given, 1, 4, e.v) ||
+        (given[5] && !named("source", {}, given[5], e.source)))
+        return nullptr;
+    return take(*engine, e);
+}
+
+PyObject* on_basket(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* keywords) {
+    static constexpr const char* names[] = {"ts", "mean", "dispersion", "rank", "share", "loading", "flow"};
+    PyObject* given[7] = {};
+    BoundEngine* engine = engine_of(self);
+    Event e{};
+    e.kind = Type::basket;
+    if (!engine || !arrange("on_basket", names, 7, args, n, keywords, given) || !integer(given[0], e.ts) || !numbers(given, 1, 6, e.v))
         return nullptr;
     return take(*engine, e);
 }
@@ -325,6 +397,22 @@ PyMethodDef calls[] = {
      "snapshot: empties the book first. True: the time until it closed a bar. InvalidEvent, OutOfOrder."},
     {"on_quote", c(on_quote), METH_FASTCALL | METH_KEYWORDS,
      "on_quote(self: smartcore._core.Engine, ts: int, bid: float, bid_size: float, ask: float, ask_size: float) -> bool\n\nBest bid and ask; a size of 0 means unknown. They are the book where no depth is fed.\n"
+     "True: the time until it closed a bar. InvalidEvent, OutOfOrder."},
+    {"on_score", c(on_score), METH_FASTCALL | METH_KEYWORDS,
+     "on_score(self: smartcore._core.Engine, ts: int, value: float, weight: float = 1.0, source: int | str = 0) -> bool\n\n"
+     "The sentiment of a text when it became known. source: whose, a name of smartcore.SOURCES or its number.\n"
+     "True: the time until it closed a bar. InvalidEvent, OutOfOrder."},
+    {"on_aux", c(on_aux), METH_FASTCALL | METH_KEYWORDS,
+     "on_aux(self: smartcore._core.Engine, ts: int, series: int | str, value: float) -> bool\n\n"
+     "A new value of an auxiliary series when it became known: funding, open interest, VIX ... series: a name of smartcore.SERIES or\n"
+     "its number. True: the time until it closed a bar. InvalidEvent, OutOfOrder."},
+    {"on_peer", c(on_peer), METH_FASTCALL | METH_KEYWORDS,
+     "on_peer(self: smartcore._core.Engine, ts: int, price: float, volume: float = 0.0, net: float = 0.0, age: float = 0.0, source: int = 0) -> bool\n\n"
+     "What is known of another instrument now: its price (NaN: missing), volume and signed volume since the last call, and how many\n"
+     "seconds ago it was heard of. A Panel makes these calls. True: the time until it closed a bar. InvalidEvent, OutOfOrder."},
+    {"on_basket", c(on_basket), METH_FASTCALL | METH_KEYWORDS,
+     "on_basket(self: smartcore._core.Engine, ts: int, mean: float, dispersion: float, rank: float, share: float, loading: float, flow: float) -> bool\n\n"
+     "What is known of all instruments of a panel now; NaN where too few are known. A Panel makes these calls.\n"
      "True: the time until it closed a bar. InvalidEvent, OutOfOrder."},
     {"on_event", c(on_event), METH_O,
      "on_event(self: smartcore._core.Engine, event: typing.Any) -> bool\n\nOne record of dtype smartcore.EVENT, whatever its kind. True: a bar closed. InvalidEvent, OutOfOrder."},

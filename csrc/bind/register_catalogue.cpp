@@ -8,12 +8,9 @@ std::string text(std::string_view s) { return std::string(s); }
 
 std::string wakes(const NodeType& t) {
     std::string names;
-    auto add = [&](bool writes, const char* name) {
-        if (writes) names += names.empty() ? name : std::string(",") + name;
-    };
-    add(t.writes_bar, "bar");
-    add(t.writes_trade, "trade");
-    add(t.writes_book, "book");
+    t.each([&](std::size_t event, bool, bool writes) {
+        if (writes) names += (names.empty() ? "" : ",") + text(kWaking[event]);
+    });
     return names;
 }
 
@@ -28,9 +25,12 @@ py::dict describe(const Entry& entry) {
     d["version"] = meta.version;
     d["wakes"] = wakes(*entry.kind->type);
     py::list params, outputs, defaults;
-    for (const Param& p : meta.params)
+    for (const Param& p : meta.params) {
+        py::list names;
+        for (std::string_view name : p.names) names.append(text(name));
         params.append(py::dict(py::arg("name") = text(p.name), py::arg("low") = p.low, py::arg("high") = p.high,
-                               py::arg("form") = std::string(1, p.form)));
+                               py::arg("form") = std::string(1, p.form), py::arg("names") = py::tuple(names)));
+    }
     for (const Output& o : meta.outputs)
         outputs.append(py::dict(py::arg("suffix") = text(o.suffix), py::arg("doc") = text(o.doc), py::arg("unit") = text(o.unit),
                                 py::arg("low") = o.low, py::arg("high") = o.high));

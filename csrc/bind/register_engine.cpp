@@ -190,9 +190,9 @@ void register_engine(py::module_& m) {
             return py::make_tuple(b.ts, b.open, b.high, b.low, b.close, b.volume, b.turnover);
         }, "(ts, open, high, low, close, volume, turnover) of the last bar.")
         .def_property_readonly("counts", [](const BoundEngine& e) {
-            static constexpr const char* names[] = {nullptr, "bar", "trade", "depth", "quote", "score", "aux", "gap"};
+            static constexpr const char* names[] = {nullptr, "bar", "trade", "depth", "quote", "score", "aux", "gap", "peer", "basket"};
             py::dict d;
-            for (int i = 1; i < 8; ++i) d[names[i]] = e.state().counts[i];
+            for (std::size_t i = 1; i < kTypes; ++i) d[names[i]] = e.state().counts[i];
             d["dropped"] = e.state().dropped;
             return d;
         }, "Events so far, by kind, and those dropped.")

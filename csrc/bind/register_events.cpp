@@ -1,6 +1,7 @@
 #include <cstddef>
 
 #include "bind/bind.hpp"
+#include "market/series.hpp"
 
 namespace smartcore {
 namespace {
@@ -22,6 +23,12 @@ py::dtype record(std::initializer_list<const char*> payload) {
     return py::dtype(names, formats, offsets, sizeof(Event));
 }
 
+py::tuple texts(std::span<const std::string_view> names) {
+    py::list all;
+    for (std::string_view name : names) all.append(std::string(name));
+    return all;
+}
+
 }  // namespace
 
 void register_events(py::module_& m) {
@@ -32,6 +39,10 @@ void register_events(py::module_& m) {
     m.attr("QUOTE") = record({"bid", "bid_size", "ask", "ask_size", "v4", "v5"});
     m.attr("SCORE") = record({"value", "weight", "v2", "v3", "v4", "v5"});
     m.attr("AUX") = record({"value", "v1", "v2", "v3", "v4", "v5"});
+    m.attr("PEER") = record({"price", "volume", "net", "age", "v4", "v5"});
+    m.attr("BASKET") = record({"mean", "dispersion", "rank", "share", "loading", "flow"});
+    m.attr("SOURCES") = texts(kSources);
+    m.attr("SERIES") = texts(kSeries);
 }
 
 }  // namespace smartcore

@@ -14,7 +14,7 @@ bool Engine::apply(const Event& e) noexcept {
             const auto t = std::bit_cast<Trade>(e);
             s_.last_price = t.price;
             s_.trade = t;
-            plan_.trade(t, book_.top());
+            plan_.wake(t, book_.top());
             if (s_.clock.by() == BarClock::By::none || !s_.clock.push(t, static_cast<int>(s_.tick.next(t)))) return false;
             return close(s_.clock.bar());
         }
@@ -22,16 +22,20 @@ bool Engine::apply(const Event& e) noexcept {
             const auto d = std::bit_cast<Depth>(e);
             if (book_.stale() && !(d.flags & kSnapshot)) return false;  // nothing to apply it to
             book_.apply(d);
-            if (d.flags & kLast) plan_.book(book_.close(e.ts));
+            if (d.flags & kLast) wake(book_.close(e.ts));
             return false;
         }
         case Type::quote:
-            if (book_.quote(std::bit_cast<Quote>(e))) plan_.book(book_.top());
+            if (book_.quote(std::bit_cast<Quote>(e))) wake(book_.top());
             return false;
         case Type::gap:
-            if (book_.deep()) plan_.book(book_.gap(e.ts));  // quotes have no sequence to break
+            if (book_.deep()) wake(book_.gap(e.ts));  // quotes have no sequence to break
             return false;
-        default: return false;  // scores and auxiliary series: no kernel listens yet
+        case Type::score: plan_.wake(std::bit_cast<Score>(e), book_.top()); return false;
+        case Type::aux: plan_.wake(std::bit_cast<Aux>(e), book_.top()); return false;
+        case Type::peer: plan_.wake(std::bit_cast<Peer>(e), book_.top()); return false;
+        case Type::basket: plan_.wake(std::bit_cast<Basket>(e), book_.top()); return false;
+        default: return false;
     }
 }
 

@@ -71,7 +71,7 @@ public:
     // All that is neither plan nor ladder; plain bytes, so that a snapshot cannot forget a field.
     struct State {
         std::int64_t ts = INT64_MIN, next_sample = INT64_MIN, interval = 0;
-        std::uint64_t counts[8] = {}, bars = 0;
+        std::uint64_t counts[kTypes] = {}, bars = 0;
         std::uint64_t dropped = 0;                // events that came too late, under the policy "drop"
         std::int64_t last_id = -1;                // last sequence number of the depth feed, where one is given
         double last_price = kNaN;
@@ -98,9 +98,10 @@ private:
         s_.bar = b;
         ++s_.bars;
         s_.last_price = b.close;
-        plan_.bar(b, book_.top());
+        plan_.wake(b, book_.top());
         return s_.closed_bar = true;
     }
+    void wake(const Top& top) noexcept { plan_.wake(top, top); }
     bool apply(const Event& e) noexcept;  // true if the event is, or completes, a bar
     std::uint32_t block(std::span<const Event> events) const noexcept {  // how many bars come next
         std::uint32_t n = 0;

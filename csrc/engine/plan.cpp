@@ -77,7 +77,7 @@ void Plan::build(const std::vector<Column>& columns, std::size_t room) {
     state_ = zeros(state_size_);
     std::memcpy(state_.get(), memory.get(), state_size_);
 
-    slots_.clear(), bars_.clear(), trades_.clear(), tops_.clear();
+    slots_.clear(), steps_ = {};
     std::vector<bool> moves(lanes_ + 1);
     takes_blocks_ = true;
     for (std::uint32_t i = 0, j; i < nodes.size(); i = j) {
@@ -86,16 +86,16 @@ void Plan::build(const std::vector<Column>& columns, std::size_t room) {
             const Graph::Node& n = nodes[j];
             const bool part = n.columns == Graph::kNoColumns;
             slots_.push_back({n.offset, part ? n.lane : n.columns});
-            if (type.bar && n.mixed) takes_blocks_ = false;  // its other parts have one value, not one a bar
+            if (type.on<Bar>().call && n.mixed) takes_blocks_ = false;  // its other parts have one value, not one a bar
         }
         const Step step{&type, {i, j}};
-        if (type.bar) bars_.push_back(step);
-        if (type.trade) trades_.push_back(step);
-        if (type.book) tops_.push_back(step);
+        type.each([&](std::size_t event, bool woken, bool) {
+            if (woken) steps_[event].push_back(step);
+        });
     }
     for (const Wanted& w : kernels) {
         const Kind& kind = *catalogue()[w.first->kind].kind;
-        for (std::size_t o = 0; kind.type->bar && o < std::max<std::size_t>(1, kind.meta->outputs.size()); ++o) moves[columns_[w.columns + o]] = true;
+        for (std::size_t o = 0; kind.type->on<Bar>().call && o < std::max<std::size_t>(1, kind.meta->outputs.size()); ++o) moves[columns_[w.columns + o]] = true;
     }
     still_.clear();
     for (std::uint32_t i = 0; i < width_; ++i)
@@ -105,7 +105,7 @@ void Plan::build(const std::vector<Column>& columns, std::size_t room) {
 Plan::Plan(const Plan& other)
     : width_(other.width_), nodes_(other.nodes_), state_size_(other.state_size_), layout_(other.layout_),
       state_(zeros(other.state_size_)), row_(new double[other.lanes_ + 1]), lanes_(other.lanes_), takes_blocks_(other.takes_blocks_),
-      columns_(other.columns_), still_(other.still_), slots_(other.slots_), bars_(other.bars_), trades_(other.trades_), tops_(other.tops_) {
+      columns_(other.columns_), still_(other.still_), slots_(other.slots_), steps_(other.steps_) {
     std::memcpy(state_.get(), other.state_.get(), state_size_);
     std::copy_n(other.row_.get(), lanes_ + 1, row_.get());
 }
@@ -119,7 +119,7 @@ void Plan::bars(const Bars& bars, std::uint32_t n, const Top& top, double* table
 #endif
     const Place at = place();
     const Block block{bars, n, board};
-    for (const Step& s : bars_) s.type->bars(at, s.run, block, top);
+    for (const Step& s : steps_[waking<Bar>]) s.type->bars(at, s.run, block, top);
     // Row after row: written a column at a time, the table cost a fifth of all in misses of the cache.
     for (std::uint32_t t = 0; t < n; ++t)
         for (std::size_t i = 0; i < width_; ++i) table[t * width_ + i] = board[i * kStride + t];

@@ -1,5 +1,6 @@
-// Columns become nodes, nodes become three lists: what to do on a bar, on a trade, on a book message.
+// Columns become nodes, nodes become a list for each event that wakes them: bar, trade, book message, score ...
 #pragma once
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -20,17 +21,10 @@ public:
     explicit Plan(const std::vector<Column>& columns);
     Plan(const Plan& other);
 
-    void bar(const Bar& b, const Top& top) noexcept {
+    template <class E>
+    void wake(const E& e, const Top& top) noexcept {
         const Place at = place();
-        for (const Step& s : bars_) s.type->bar(at, s.run, b, top);
-    }
-    void trade(const Trade& t, const Top& top) noexcept {
-        const Place at = place();
-        for (const Step& s : trades_) s.type->trade(at, s.run, t, top);
-    }
-    void book(const Top& top) noexcept {
-        const Place at = place();
-        for (const Step& s : tops_) s.type->book(at, s.run, top, top);
+        for (const Step& s : steps_[waking<E>]) s.type->on<E>().call(at, s.run, e, top);
     }
     // History: n bars at once, n up to kBlock, and the rows after them. Each node runs over all of them before the next,
     // so it is called and its state is loaded once for many bars.
@@ -74,7 +68,7 @@ private:
     std::vector<std::uint32_t> columns_;
     std::vector<std::uint32_t> still_;  // columns that no bar changes
     std::vector<Slot> slots_;
-    std::vector<Step> bars_, trades_, tops_;
+    std::array<std::vector<Step>, kWakings> steps_;  // by kWaking
 };
 
 }  // namespace smartcore

@@ -32,7 +32,7 @@ public:
     template <class T, class... A>
     Ref<T> part(A... args) {
         const NodeType* type = &type_of<T>;
-        if (!type->bar) apart_ = true;
+        if (!type->on<Bar>().call) apart_ = true;
         const std::vector<double> key{static_cast<double>(args)...};
         for (const auto& [known_type, known_key, node] : parts_) {
             if (known_type == type && known_key == key) {
@@ -82,7 +82,6 @@ struct Kind {
     void (*add)(Graph&, std::uint32_t columns, Params);
 };
 template <Kernel T>
-    requires(Wakes<T, Bar> || Wakes<T, Trade> || Wakes<T, Top>)
 inline constexpr Kind kind{&T::meta, &type_of<T>, [](Params p) -> int { return T::warmup(p); },
                            [](Graph& g, std::uint32_t columns, Params p) { g.add<T>(columns, p); }};
 

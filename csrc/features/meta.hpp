@@ -29,7 +29,8 @@ struct List {
 struct Param {
     std::string_view name;
     double low, high;
-    char form = 'n';  // how it reads in a column's name: n a number, l a level ("l5"), s seconds ("10s", "250ms")
+    char form = 'n';  // how it reads in a column's name: n a number, l a level ("l5"), s seconds ("10s", "250ms"), x one of `names`
+    std::span<const std::string_view> names = {};
 };
 struct Output {
     std::string_view suffix, doc, unit;

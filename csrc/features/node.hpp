@@ -4,6 +4,8 @@
 #include <array>
 #include <concepts>
 #include <cstdint>
+#include <string_view>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -230,23 +232,46 @@ SMARTCORE_FLATTEN void wake_at_once(const Place& place, Run run, const Block& bl
     }
 }
 
+// The events that wake nodes, and their names in the catalogue.
+using Waking = std::tuple<Bar, Trade, Top, Score, Aux, Peer, Basket>;
+inline constexpr std::string_view kWaking[] = {"bar", "trade", "book", "score", "aux", "peer", "basket"};
+inline constexpr std::size_t kWakings = std::tuple_size_v<Waking>;
+template <class E, std::size_t I = 0>
+inline constexpr std::size_t waking = std::is_same_v<E, std::tuple_element_t<I, Waking>> ? I : waking<E, I + 1>;
+template <class E>
+inline constexpr std::size_t waking<E, kWakings> = kWakings;
+
+template <class E>
+struct Wake {
+    bool writes = false;  // whether it gives its columns new values
+    void (*call)(const Place&, Run, const E&, const Top&) noexcept = nullptr;
+};
 struct NodeType {
-    bool writes_bar = false, writes_trade = false, writes_book = false;  // which of them give its columns new values
-    void (*bar)(const Place&, Run, const Bar&, const Top&) noexcept = nullptr;
-    void (*trade)(const Place&, Run, const Trade&, const Top&) noexcept = nullptr;
-    void (*book)(const Place&, Run, const Top&, const Top&) noexcept = nullptr;
+    std::tuple<Wake<Bar>, Wake<Trade>, Wake<Top>, Wake<Score>, Wake<Aux>, Wake<Peer>, Wake<Basket>> wakes;
     void (*bars)(const Place&, Run, const Block&, const Top&) noexcept = nullptr;
+
+    template <class E>
+    constexpr const Wake<E>& on() const noexcept {
+        return std::get<Wake<E>>(wakes);
+    }
+    template <class F>
+    constexpr void each(F&& f) const {  // f(which of kWaking, whether it is woken, whether it then writes)
+        [&]<std::size_t... I>(std::index_sequence<I...>) {
+            (f(I, std::get<I>(wakes).call != nullptr, std::get<I>(wakes).writes), ...);
+        }(std::make_index_sequence<kWakings>());
+    }
 };
 template <class T>
 constexpr NodeType make_type() {
     static_assert(std::is_trivially_copyable_v<T>, "state lives in the arena: no std containers");
     NodeType type;
-    type.writes_bar = Writes<T, Bar>, type.writes_trade = Writes<T, Trade>, type.writes_book = Writes<T, Top>;
-    if constexpr (Wakes<T, Bar>) type.bar = &wake<T, Bar>;
+    [&]<class... E>(std::tuple<E...>*) {
+        ([&] {
+            if constexpr (Wakes<T, E>) std::get<Wake<E>>(type.wakes) = {Writes<T, E>, &wake<T, E>};
+        }(), ...);
+    }(static_cast<Waking*>(nullptr));
     if constexpr (Stateless<T>) type.bars = &wake_at_once<T>;
     else if constexpr (Wakes<T, Bar>) type.bars = &wake_block<T>;
-    if constexpr (Wakes<T, Trade>) type.trade = &wake<T, Trade>;
-    if constexpr (Wakes<T, Top>) type.book = &wake<T, Top>;
     return type;
 }
 template <class T>

@@ -5,7 +5,8 @@
 
 namespace smartcore {
 
-enum class Type : std::uint8_t { bar = 1, trade, depth, quote, score, aux, gap };
+enum class Type : std::uint8_t { bar = 1, trade, depth, quote, score, aux, gap, peer, basket };
+inline constexpr std::size_t kTypes = 10;  // and nothing
 
 inline constexpr std::uint8_t kLast = 1;      // closes a depth message
 inline constexpr std::uint8_t kSnapshot = 2;  // first level of a snapshot: the book is emptied first
@@ -30,11 +31,15 @@ struct Bar : Head { double open, high, low, close, volume, turnover; };       //
 struct Trade : Head { double price, size, spare[4]; };
 struct Depth : Head { double price, size, spare[4]; };                        // size: the level's new total, 0 removes it
 struct Quote : Head { double bid, bid_size, ask, ask_size, spare[2]; };       // a size of 0: unknown
-struct Score : Head { double value, weight, spare[4]; };
-struct Aux : Head { double value, spare[5]; };
+struct Score : Head { double value, weight, spare[4]; };                      // of a text; `source`: whose (series.hpp)
+struct Aux : Head { double value, spare[5]; };                                // of a series; `source`: which (series.hpp)
+// What a panel tells an engine of the other instruments, at a tick of the panel's clock.
+struct Peer : Head { double price, volume, net, age, spare[2]; };             // another instrument: price NaN while it is missing; volume and
+                                                                              // signed volume since the last; seconds since it was heard of
+struct Basket : Head { double mean, dispersion, rank, share, loading, flow; };  // all of them, NaN where too few are known
 
 static_assert(sizeof(Event) == 64 && sizeof(Bar) == 64 && sizeof(Trade) == 64 && sizeof(Depth) == 64 &&
-              sizeof(Quote) == 64 && sizeof(Score) == 64 && sizeof(Aux) == 64);
+              sizeof(Quote) == 64 && sizeof(Score) == 64 && sizeof(Aux) == 64 && sizeof(Peer) == 64 && sizeof(Basket) == 64);
 
 // What is wrong with an event, or nullptr. `field` and `value` then name the culprit.
 struct Fault {
@@ -48,6 +53,7 @@ namespace detail {
 // Far beyond any market, and near enough to 1 that no product of two of them overflows.
 inline bool positive(double x) noexcept { return x >= 1e-100 && x <= 1e100; }
 inline bool size_ok(double x) noexcept { return x >= 0 && x <= 1e100; }
+inline bool number_ok(double x) noexcept { return x >= -1e100 && x <= 1e100; }
 }  // namespace detail
 
 inline Fault check_bar(double open, double high, double low, double close, double volume, double turnover) noexcept {
@@ -83,6 +89,28 @@ inline Fault check_depth(int side, double price, double size) noexcept {
     if (!detail::size_ok(size)) return {"must be a size of 0 or more", "size", size};
     return {};
 }
+inline Fault check_score(double value, double weight) noexcept {
+    if (!detail::number_ok(value)) return {"must be a finite number", "value", value};
+    if (!detail::size_ok(weight)) return {"must be a size of 0 or more", "weight", weight};
+    return {};
+}
+inline Fault check_aux(double value) noexcept {
+    if (!detail::number_ok(value)) return {"must be a finite number", "value", value};
+    return {};
+}
+inline Fault check_peer(double price, double volume, double net, double age) noexcept {
+    if (!detail::positive(price) && !std::isnan(price)) return {"must be a price above 0, or NaN", "price", price};
+    if (!detail::size_ok(volume)) return {"must be a size of 0 or more", "volume", volume};
+    if (!detail::number_ok(net)) return {"must be a finite number", "net", net};
+    if (!detail::size_ok(age)) return {"must be 0 seconds or more", "age", age};
+    return {};
+}
+inline Fault check_basket(const double (&v)[6]) noexcept {
+    constexpr const char* names[] = {"mean", "dispersion", "rank", "share", "loading", "flow"};
+    for (int i = 0; i < 6; ++i)
+        if (!detail::number_ok(v[i]) && !std::isnan(v[i])) return {"must be a finite number, or NaN", names[i], v[i]};
+    return {};
+}
 inline Fault check_quote(double bid, double bid_size, double ask, double ask_size) noexcept {
     if (!detail::positive(bid)) return {"must be a price above 0", "bid", bid};
     if (!detail::positive(ask)) return {"must be a price above 0", "ask", ask};
@@ -104,14 +132,11 @@ inline Fault check(const Event& e) noexcept {
         case Type::trade: return check_trade(v[0], v[1], e.side);
         case Type::depth: return check_depth(e.side, v[0], v[1]);
         case Type::quote: return check_quote(v[0], v[1], v[2], v[3]);
-        case Type::score:
-            if (!std::isfinite(v[0])) return {"must be finite", "value", v[0]};
-            if (!detail::size_ok(v[1])) return {"must be a size of 0 or more", "weight", v[1]};
-            return {};
-        case Type::aux:
-            if (!std::isfinite(v[0])) return {"must be finite", "value", v[0]};
-            return {};
+        case Type::score: return check_score(v[0], v[1]);
+        case Type::aux: return check_aux(v[0]);
         case Type::gap: return {};
+        case Type::peer: return check_peer(v[0], v[1], v[2], v[3]);
+        case Type::basket: return check_basket(e.v);
     }
     return {"is none of the kinds of event", "kind", static_cast<double>(e.kind)};
 }

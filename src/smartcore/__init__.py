@@ -20,7 +20,21 @@ from smartcore.errors import (
 from smartcore.features.catalogue import catalogue
 from smartcore.features.engine import Engine, Instrument
 from smartcore.features.feature_set import FeatureSet
-from smartcore.market.events import AUX, BAR, DEPTH, EVENT, QUOTE, SCORE, TRADE, Flag, Kind
+from smartcore.market.events import (
+    AUX,
+    BAR,
+    BASKET,
+    DEPTH,
+    EVENT,
+    PEER,
+    QUOTE,
+    SCORE,
+    SERIES,
+    SOURCES,
+    TRADE,
+    Flag,
+    Kind,
+)
 
 if TYPE_CHECKING:
     from smartcore.bot.journal import why
@@ -42,7 +56,7 @@ _LAZY = {
 }
 
 __all__ = [
-    "AUX", "BAR", "DEPTH", "EVENT", "QUOTE", "SCORE", "TRADE",
+    "AUX", "BAR", "BASKET", "DEPTH", "EVENT", "PEER", "QUOTE", "SCORE", "SERIES", "SOURCES", "TRADE",
     "ContractMismatch", "CorruptSnapshot", "Decision", "Engine", "FeatureSet", "Flag", "Instrument", "InvalidData",
     "InvalidEvent", "Kind", "Model", "Orchestrator", "OutOfOrder", "Policy", "SmartcoreError", "UnknownFeature",
     "__version__", "build_config", "catalogue", "decide", "read", "simulate", "why",

@@ -11,12 +11,16 @@ import typing
 __all__: list[str] = [
     "AUX",
     "BAR",
+    "BASKET",
     "Book",
     "DEPTH",
     "EVENT",
     "Engine",
+    "PEER",
     "QUOTE",
     "SCORE",
+    "SERIES",
+    "SOURCES",
     "TRADE",
     "build_config",
     "catalogue",
@@ -136,6 +140,11 @@ class Engine:
         """
         Time passes without an event: a time bar that has ended is closed (True). OutOfOrder.
         """
+    def on_aux(self, ts: int, series: int | str, value: float) -> bool:
+        """
+        A new value of an auxiliary series when it became known: funding, open interest, VIX ... series: a name of smartcore.SERIES or
+        its number. True: the time until it closed a bar. InvalidEvent, OutOfOrder.
+        """
     def on_bar(
         self,
         ts: int,
@@ -149,6 +158,20 @@ class Engine:
         """
         A complete bar. ts: when it was complete, ns UTC; prices above 0; volume in units, turnover in quote currency (0: unknown).
         True: a bar closed. InvalidEvent, OutOfOrder.
+        """
+    def on_basket(
+        self,
+        ts: int,
+        mean: float,
+        dispersion: float,
+        rank: float,
+        share: float,
+        loading: float,
+        flow: float,
+    ) -> bool:
+        """
+        What is known of all instruments of a panel now; NaN where too few are known. A Panel makes these calls.
+        True: the time until it closed a bar. InvalidEvent, OutOfOrder.
         """
     def on_depth(
         self,
@@ -181,11 +204,31 @@ class Engine:
         """
         One record of dtype smartcore.EVENT, whatever its kind. True: a bar closed. InvalidEvent, OutOfOrder.
         """
+    def on_peer(
+        self,
+        ts: int,
+        price: float,
+        volume: float = 0.0,
+        net: float = 0.0,
+        age: float = 0.0,
+        source: int = 0,
+    ) -> bool:
+        """
+        What is known of another instrument now: its price (NaN: missing), volume and signed volume since the last call, and how many
+        seconds ago it was heard of. A Panel makes these calls. True: the time until it closed a bar. InvalidEvent, OutOfOrder.
+        """
     def on_quote(
         self, ts: int, bid: float, bid_size: float, ask: float, ask_size: float
     ) -> bool:
         """
         Best bid and ask; a size of 0 means unknown. They are the book where no depth is fed.
+        True: the time until it closed a bar. InvalidEvent, OutOfOrder.
+        """
+    def on_score(
+        self, ts: int, value: float, weight: float = 1.0, source: int | str = 0
+    ) -> bool:
+        """
+        The sentiment of a text when it became known. source: whose, a name of smartcore.SOURCES or its number.
         True: the time until it closed a bar. InvalidEvent, OutOfOrder.
         """
     def on_trade(self, ts: int, price: float, size: float, side: int = 0) -> bool:
@@ -253,9 +296,26 @@ def warmup(kind: int, params: collections.abc.Sequence[float]) -> int:
 
 AUX: numpy.dtype[numpy.void]
 BAR: numpy.dtype[numpy.void]
+BASKET: numpy.dtype[numpy.void]
 DEPTH: numpy.dtype[numpy.void]
 EVENT: numpy.dtype[numpy.void]
+PEER: numpy.dtype[numpy.void]
 QUOTE: numpy.dtype[numpy.void]
 SCORE: numpy.dtype[numpy.void]
+SERIES: tuple = (
+    "other",
+    "funding",
+    "basis",
+    "open_interest",
+    "long_short_ratio",
+    "taker_ratio",
+    "liquidations",
+    "implied_volatility",
+    "skew",
+    "fear_greed",
+    "exchange_flow",
+    "rate",
+)
+SOURCES: tuple = ("all", "news", "social", "analyst", "onchain")
 TRADE: numpy.dtype[numpy.void]
 __version__: str

@@ -20,21 +20,26 @@ if TYPE_CHECKING:
 
 
 class Param(NamedTuple):
-    """A kernel's parameter: its bounds (inclusive) and how it reads in a name ("n" 14, "l" l5, "s" 10s)."""
+    """A kernel's parameter: its bounds (inclusive) and how it reads in a name ("n" 14, "l" l5, "s" 10s, "x" a name)."""
 
     name: str
     low: float
     high: float
     form: str
+    names: tuple[str, ...] = ()
 
     def text(self, value: float) -> str:
         """The value as it stands in a name; ``parse`` gives exactly the value back."""
+        if self.form == "x":
+            return self.names[int(value)]
         if self.form == "s" and value < 1 and self.parse(text := f"{_shortest(value * 1e3)}ms") == value:
             return text
         return ("l" if self.form == "l" else "") + _shortest(value) + ("s" if self.form == "s" else "")
 
     def parse(self, text: str) -> float | None:
         """The value of a text, or None if it is not one of this form."""
+        if self.form == "x":
+            return float(self.names.index(text)) if text in self.names else None
         unit = {"n": "", "l": "", "s": "(ms|s|m|h)"}[self.form]
         found = re.fullmatch(("l" if self.form == "l" else "") + r"(\d+(?:\.\d+)?(?:e-?\d+)?)" + unit, text)
         if not found:
@@ -146,24 +151,31 @@ class Catalogue(Sequence[Kernel]):
 
         Raises UnknownFeature, naming what was wrong and what comes near.
         """
-        candidates = [k for k in self if name == k.name or name.startswith(k.name + "_")]
-        for kernel in sorted(candidates, key=lambda k: -len(k.name)):
-            column = self._parse(kernel, name)
-            if column is not None:
+        words = name.split("_")
+        for n in range(len(words), 0, -1):
+            kernel = self._by_name.get("_".join(words[:n]))
+            if kernel and (column := self._parse(kernel, name, words[n:])):
                 return column
         known = [c.name for c in self.columns]
         raise UnknownFeature(f"no column {name!r}{self._near(name, known)}")
 
-    def _parse(self, kernel: Kernel, name: str) -> Column | None:
-        tokens = name[len(kernel.name) + 1 :].split("_") if name != kernel.name else []
-        if len(tokens) < len(kernel.params) or "" in tokens:
-            return None
-        values = [p.parse(t) for p, t in zip(kernel.params, tokens, strict=False)]
-        suffix = "_".join(tokens[len(kernel.params) :])
+    def _parse(self, kernel: Kernel, name: str, words: list[str]) -> Column | None:
+        params = []
+        for param in kernel.params:
+            # One word a value, but a name out of a list may have several.
+            most = max((n.count("_") + 1 for n in param.names), default=1)
+            for n in range(min(most, len(words)), 0, -1):
+                value = param.parse("_".join(words[:n]))
+                if value is not None:
+                    break
+            else:
+                return None
+            params.append(value)
+            words = words[n:]
+        suffix = "_".join(words)
         outputs = [i for i, o in enumerate(kernel.outputs) if o.suffix == suffix]
-        if not outputs or any(v is None for v in values):
+        if not outputs or (words and not suffix):
             return None
-        params = [v for v in values if v is not None]
         for param, value in zip(kernel.params, params, strict=True):
             if not param.low <= value <= param.high or (param.form != "s" and is_fraction(param, value)):
                 raise UnknownFeature(f"{name!r}: {param.name} = {value:g} is not within {param.low:g}..{param.high:g}")

@@ -1,7 +1,8 @@
 """Market events as arrays: one 64-byte record per event, the layout of the C++ core's struct.
 
-``EVENT`` is the neutral record. ``BAR``, ``TRADE``, ``DEPTH``, ``QUOTE``, ``SCORE`` and ``AUX`` name the payload of the
-same 64 bytes, so ``events[events["kind"] == Kind.TRADE].view(TRADE)["price"]`` reads without a copy of the payload.
+``EVENT`` is the neutral record. ``BAR``, ``TRADE``, ``DEPTH``, ``QUOTE``, ``SCORE``, ``AUX``, ``PEER`` and ``BASKET``
+name the payload of the same 64 bytes, so ``events[events["kind"] == Kind.TRADE].view(TRADE)["price"]`` reads without a
+copy of the payload.
 
 ``ts`` is the time an event became *known* to us, int64 nanoseconds UTC; it never decreases within a stream.
 """
@@ -13,14 +14,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from smartcore._core import AUX, BAR, DEPTH, EVENT, QUOTE, SCORE, TRADE
+from smartcore._core import AUX, BAR, BASKET, DEPTH, EVENT, PEER, QUOTE, SCORE, SERIES, SOURCES, TRADE
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
-    "AUX", "BAR", "DEPTH", "EVENT", "QUOTE", "SCORE", "TRADE", "Flag", "Kind",
-    "bars", "depth", "gap", "merge", "quotes", "trades",
+    "AUX", "BAR", "BASKET", "DEPTH", "EVENT", "PEER", "QUOTE", "SCORE", "SERIES", "SOURCES", "TRADE", "Flag", "Kind",
+    "aux", "bars", "baskets", "depth", "gap", "merge", "peers", "quotes", "scores", "trades",
 ]  # fmt: skip
 
 
@@ -34,6 +35,8 @@ class Kind(IntEnum):
     SCORE = 5
     AUX = 6
     GAP = 7
+    PEER = 8
+    BASKET = 9
 
 
 class Flag(IntFlag):
@@ -104,6 +107,67 @@ def quotes(ts: ArrayLike, bid: ArrayLike, bid_size: ArrayLike, ask: ArrayLike, a
     """Best bid and ask events, shape (n,). Sizes may be 0 where the feed has none."""
     events = _blank(ts, Kind.QUOTE)
     events["v0"], events["v1"], events["v2"], events["v3"] = bid, bid_size, ask, ask_size
+    return events
+
+
+def _numbers(of: ArrayLike, names: tuple[str, ...], what: str) -> NDArray[np.integer]:
+    """Names, or numbers as they are, as the numbers that events carry."""
+    values = np.asarray(of)
+    if values.dtype.kind in "iu":
+        return values
+    unknown = sorted(set(values.ravel().tolist()) - set(names))
+    if unknown:
+        raise ValueError(f"no {what} {unknown[0]!r}; there are {', '.join(names)}")
+    return np.vectorize(names.index, otypes=[np.uint8])(values)
+
+
+def scores(ts: ArrayLike, value: ArrayLike, weight: ArrayLike = 1.0, source: ArrayLike = 0) -> NDArray[np.void]:
+    """Sentiment of texts, shape (n,). ``source``: names of SOURCES or their numbers; ``weight`` 0 or more."""
+    events = _blank(ts, Kind.SCORE)
+    events["source"], events["v0"], events["v1"] = _numbers(source, SOURCES, "source"), value, weight
+    return events
+
+
+def aux(ts: ArrayLike, series: ArrayLike, value: ArrayLike) -> NDArray[np.void]:
+    """Values of auxiliary series, shape (n,). ``series``: names of SERIES ("funding") or their numbers."""
+    events = _blank(ts, Kind.AUX)
+    events["source"], events["v0"] = _numbers(series, SERIES, "series"), value
+    return events
+
+
+def peers(
+    ts: ArrayLike,
+    price: ArrayLike,
+    volume: ArrayLike = 0.0,
+    net: ArrayLike = 0.0,
+    age: ArrayLike = 0.0,
+    source: ArrayLike = 0,
+) -> NDArray[np.void]:
+    """What is known of another instrument, shape (n,): its price (NaN: missing), volume and signed volume since the
+    last such event, seconds since it was heard of."""
+    events = _blank(ts, Kind.PEER)
+    events["source"] = source
+    events["v0"], events["v1"], events["v2"], events["v3"] = price, volume, net, age
+    return events
+
+
+def baskets(
+    ts: ArrayLike,
+    mean: ArrayLike,
+    dispersion: ArrayLike,
+    rank: ArrayLike,
+    share: ArrayLike,
+    loading: ArrayLike,
+    flow: ArrayLike,
+) -> NDArray[np.void]:
+    """What is known of all instruments of a panel, shape (n,): mean log return and its dispersion, this one's rank
+    (0..1), the first component's share of variance and this one's loading on it, net flow. NaN where too few are
+    known."""
+    events = _blank(ts, Kind.BASKET)
+    for name, values in zip(
+        ("v0", "v1", "v2", "v3", "v4", "v5"), (mean, dispersion, rank, share, loading, flow), strict=True
+    ):
+        events[name] = values
     return events
 
 
