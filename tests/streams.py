@@ -184,3 +184,9 @@ def recorded_book(file: Path, n: int = 20_000) -> NDArray[np.void]:
     events["flags"] = np.where(deep & last, ev.Flag.LAST, 0)
     events["flags"][0] |= ev.Flag.SNAPSHOT
     return _final(events)
+
+
+@cache
+def recorded_events(file: Path, n: int | None = None) -> NDArray[np.void]:
+    """The first n events of a recording, as the package's own readers give them."""
+    return _final(sc.read(file)[:n].copy())

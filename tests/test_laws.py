@@ -55,6 +55,9 @@ def assert_same(
 
 # ---- what the laws are tried on: events and the rule that builds bars from trades ----
 
+PERPETUAL = "binance_l2_2024/usdm_perp_btcusdt_2024-08-08.parquet"
+MINUTES = "crypto_bars_1m/binance_spot_2026/ETHUSDT.parquet"
+STOCK = "lobster_2012/GOOG_2012-06-21_level10.parquet"
 CASES = {
     "bars": (lambda _: streams.bars(1500), None),
     "quiet and lively bars": (lambda _: streams.stop_and_go_bars(), None),
@@ -70,6 +73,14 @@ CASES = {
     "recorded book": (
         lambda recorded: streams.recorded_book(recorded("binance_l2_2024/spot_btcusdt_2024-08-08.parquet"))[:8000],
         "100ms",
+    ),
+    "recorded perpetual": (
+        lambda recorded: streams.recorded_events(recorded(PERPETUAL), 10_000),
+        "10ms",
+    ),
+    "recorded stock": (
+        lambda recorded: streams.recorded_events(recorded(STOCK), 8000),
+        "500ms",
     ),
     "recorded bars": (
         lambda recorded: streams.recorded_bars(recorded("crypto_bars_1m/binanceus_2023_depeg/BTCUSDC.parquet"), 1500),
@@ -305,6 +316,21 @@ def test_nothing_is_infinite_and_ranges_hold(case):
         if len(known):
             assert known.min() >= column.meaning.low, f"{column.name}: {known.min()!r} < {column.meaning.low}"
             assert known.max() <= column.meaning.high, f"{column.name}: {known.max()!r} > {column.meaning.high}"
+
+
+def test_every_column_lives(recorded):
+    """On whole recordings: none is constant or unknown on all of them."""
+    lives = {
+        "perpetual": (streams.recorded_events(recorded(PERPETUAL)), "100ms", "500ms"),
+        "stock": (streams.recorded_events(recorded(STOCK)), "1s", "1s"),
+        "minutes": (streams.recorded_bars(recorded(MINUTES), 10_000), None, "bar"),
+    }
+    dead = set(DEFAULT.columns)
+    for events, bars, sample in lives.values():
+        table = sc.Engine(DEFAULT, bars=bars).run(events, sample)
+        low, high = np.fmin.reduce(table), np.fmax.reduce(table)
+        dead -= {name for name, lives in zip(DEFAULT.columns, low < high, strict=True) if lives}
+    assert sorted(dead) == []
 
 
 def parameters(kernel: sc.features.catalogue.Kernel, seed: int, count: int, most: int = 120):
