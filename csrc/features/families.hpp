@@ -4,9 +4,9 @@
 
 namespace smartcore {
 
-extern const Family trend, momentum, volatility, volume, candle, statistics, risk, book, flow, impact;
+extern const Family trend, momentum, volatility, volume, candle, statistics, realised, risk, book, flow, impact;
 
 inline const Family* const families[] = {&trend, &momentum, &volatility, &volume, &candle,
-                                         &statistics, &risk, &book, &flow, &impact};
+                                         &statistics, &realised, &risk, &book, &flow, &impact};
 
 }  // namespace smartcore
