@@ -92,6 +92,10 @@ def live(bot, events):
             yield bot.on_depth(ts, int(e["side"]), v[0], v[1], bool(e["flags"] & 1), bool(e["flags"] & 2))
         elif kind == sc.Kind.QUOTE:
             yield bot.on_quote(ts, *v[:4])
+        elif kind == sc.Kind.SCORE:
+            yield bot.on_score(ts, v[0], v[1], int(e["source"]))
+        elif kind == sc.Kind.AUX:
+            yield bot.on_aux(ts, int(e["source"]), v[0])
         elif kind == sc.Kind.BAR:
             yield bot.on_bar(ts, *v)
         else:
@@ -125,6 +129,23 @@ def test_live_is_replay(market):
     assert len(replayed) > 140
     assert [d.to_dict() for d in replayed] == [d.to_dict() for d in decided]
     assert {d.signal for d in replayed}
+
+
+def test_scores_and_series_among_the_events(market):
+    """They are events like others, live and in history, but say nothing of the price, which gets older."""
+    ts = market["ts"][:: len(market) // 300]
+    news = ev.merge(ev.scores(ts, 0.3, 1.0, "news"), ev.aux(ts, "funding", 1e-4))
+    events = ev.merge(market, news)
+    replayed = list(bot_of(Toy()).run(events))
+    assert replayed == [d for d in live(bot_of(Toy()), events) if d is not None] and len(replayed) > 140
+
+    bot = bot_of(Toy(), engine=sc.Engine(["rsi_14"]), policy=policy(every="bar"))
+    for e in fed_bars(20):
+        bot.on_event(e)
+    later = bot.engine.ts + 600 * SECOND
+    bot.on_score(later, 0.9, source="news")
+    bot.on_aux(later, "funding", 1e-4)
+    assert bot.decide(later).age_ns == 600 * SECOND
 
 
 def test_chunks_and_restored_engine_change_nothing(market):

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 _HEAD = struct.Struct("<qBbB")  # ts, kind, side, flags
 _BAR, _TRADE, _DEPTH, _QUOTE = int(Kind.BAR), int(Kind.TRADE), int(Kind.DEPTH), int(Kind.QUOTE)
+_SCORE, _AUX = int(Kind.SCORE), int(Kind.AUX)
 _LAST = int(Flag.LAST)
 _RECENT = 256
 """Decisions kept in memory for ``why`` without a journal, about 8 kB each."""
@@ -221,6 +222,15 @@ class Orchestrator:
             ts = int(book["timestamp"]) * 10**6
         return self.on_depth_message(ts, book["bids"], book["asks"], True, None, book.get("nonce"))
 
+    def on_score(self, ts: int, value: float, weight: float = 1.0, source: int | str = 0) -> Decision | None:
+        """The sentiment of a text when it became known; ``source`` a name of SOURCES. As ``Engine.on_score``."""
+        engine = self.engine
+        return self._event(ts, _SCORE, True, engine.on_score, self._probe.on_score, (ts, value, weight, source))
+
+    def on_aux(self, ts: int, series: int | str, value: float) -> Decision | None:
+        """A new value of an auxiliary series, a name of SERIES: funding, open interest ... As ``Engine.on_aux``."""
+        return self._event(ts, _AUX, True, self.engine.on_aux, self._probe.on_aux, (ts, series, value))
+
     def on_event(self, event: Any) -> Decision | None:
         """One record of dtype ``EVENT``, or its 64 bytes. As ``Engine.on_event``."""
         ts, kind, _, flags = _HEAD.unpack_from(event)
@@ -347,8 +357,8 @@ class Orchestrator:
             latency = before - start + self._decide_ns
         last, book, scores, scorecard = self._last, self._book, self.scores, self._outcomes.scores
         as_of = max(last[_DEPTH], last[_QUOTE])  # a book that is fed and silent is old, however many trades go by
-        if as_of == NEVER:
-            as_of = max(last)
+        if as_of == NEVER:  # scores and other series say nothing of the price
+            as_of = max(last[0], last[_BAR], last[_TRADE])
         said = min([source.ts for source in self._sources if source.scores is not None], default=ts)
         context = Context(
             ts=ts,
