@@ -208,11 +208,11 @@ struct LeeMykland {
 };
 
 struct JumpRate {
-    static constexpr double kJump = 4;  // a normal return is beyond it once in 16,000 bars
+    static constexpr double kJump = 3;  // a normal return is beyond it once in 370 bars
     static constexpr Meta meta{
-        .name = "jump_rate", .doc = "How often jumps came: share of bars whose Lee-Mykland statistic was beyond 4.",
+        .name = "jump_rate", .doc = "How often jumps came: share of bars whose Lee-Mykland statistic was beyond 3.",
         .params = {kWindow, {"of", 2, 100'000}},
-        .outputs = {{"", "share of the last `window` bars with |lee_mykland| over `of` bars above 4", "0..1", 0, 1}}, .defaults = {{100, 20}},
+        .outputs = {{"", "share of the last `window` bars with |lee_mykland| over `of` bars above 3", "0..1", 0, 1}}, .defaults = {{100, 20}},
         .source = "Lee and Mykland 2008"};
     static int warmup(Params p) { return static_cast<int>(p[0] + p[1]) + 4; }
     JumpRate(Graph& g, Params p) : n(p[0]), surprise(g.part<Surprise>(p[1])), jumps(g.arena(), count_of(p[0])) {}

@@ -93,7 +93,7 @@ def lee_mykland(bars, window):
 @twin()
 def jump_rate(bars, window, of):
     begun = ~np.isnan(before(bipower_variation(bars, of)))
-    jump = np.where(begun, abs(np.nan_to_num(lee_mykland(bars, of))) > 4, np.nan)
+    jump = np.where(begun, abs(np.nan_to_num(lee_mykland(bars, of))) > 3, np.nan)
     return over(lambda w: w.mean(axis=1), window, jump.astype(np.longdouble))
 
 
