@@ -134,12 +134,14 @@ def test_any_bars(data):
         if kernel.name == "fhs":  # its window is 100 at least
             continue
         params = []
-        for p in kernel.params:
-            low, high = int(np.ceil(p.low)), int(min(p.high, p.low + 12))
-            params.append(float(data.draw(st.integers(low, high), label=f"{kernel.name} {p.name}")))
+        for i, p in enumerate(kernel.params):
+            whole = st.integers(int(p.low), int(min(p.high, p.low + 12)))
+            some = st.sampled_from([params_[i] for params_ in kernel.defaults] + [p.low])
+            drawn = data.draw(whole if float(p.low).is_integer() else some, label=f"{kernel.name} {p.name}")
+            params.append(float(drawn))
         columns = [kernel.column(params, i).name for i in range(len(kernel.outputs))]
         got = sc.Engine(columns).run(bars)
-        expected = TWINS[kernel.name](bars.view(sc.BAR), *[int(p) for p in params])
+        expected = TWINS[kernel.name](bars.view(sc.BAR), *[int(p) if p.is_integer() else p for p in params])
         for i, (a, b) in enumerate(zip(got.T, np.reshape(expected, got.shape).T, strict=True)):
             error = relative_error(a, b, LEAST)
             assert error <= LIMIT, f"{columns[i]}: {error:.1e}"

@@ -15,6 +15,11 @@ struct Sum2 {
     friend Sum2 operator+(const Sum2& a, const Sum2& b) noexcept { return {a.first + b.first, a.second + b.second}; }
 };
 
+struct Sum3 {
+    double first, second, third;
+    friend Sum3 operator+(const Sum3& a, const Sum3& b) noexcept { return {a.first + b.first, a.second + b.second, a.third + b.third}; }
+};
+
 struct Min {
     double min;
     static Min of(double x) noexcept { return {x}; }

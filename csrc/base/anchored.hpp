@@ -107,13 +107,36 @@ struct Line {
     static void append(Sums& s, double d, double k) noexcept { s.d += d, s.dd += d * d, s.kd += k * d; }
     static void prepend(Sums& s, double d) noexcept { s.kd += s.d, s.d += d, s.dd += d * d; }  // all others move up one
     static Sums join(const Sums& a, const Sums& b, double na) noexcept { return {a.d + b.d, a.dd + b.dd, a.kd + (b.kd + na * b.d)}; }
-    static Line of(const Sums& s, double, double anchor, const Length& l) noexcept {
+    static Line of(const Sums& s, double d, double anchor, const Length& l) noexcept {
         const double m = s.d * l.inverse;
-        return {anchor + m, not_below(s.dd - s.d * m, 0), s.kd - 0.5 * (l.n - 1) * s.d};
+        return {anchor + m, not_below(s.dd - s.d * m, 0), s.kd - 0.5 * (l.n - 1) * s.d, d - m};
     }
     static double sxx(double n) noexcept { return n * (n * n - 1) * (1.0 / 12); }  // of the places 0 .. n - 1
 
-    double mean, m2, sxy;
+    // The newest value less the line's at a place counted from the newest, and less the average weighted 1, 2, ... n.
+    double above(double n, double place) const noexcept { return away - sxy / sxx(n) * (0.5 * (n - 1) + place); }
+    double above_weighted(double n) const noexcept { return away - 2 * sxy / (n * (n + 1)); }
+
+    double mean, m2, sxy, away;  // away: newest - mean without its rounding
+};
+
+// The same with the sum of squared place times distance: what a parabola adds to the line.
+struct Parabola {
+    using Point = double;
+    struct Sums {
+        double d, kd, kkd;
+    };
+    static void append(Sums& s, double d, double k) noexcept { s.d += d, s.kd += k * d, s.kkd += k * k * d; }
+    static void prepend(Sums& s, double d) noexcept { s.kkd += 2 * s.kd + s.d, s.kd += s.d, s.d += d; }
+    static Sums join(const Sums& a, const Sums& b, double na) noexcept {
+        return {a.d + b.d, a.kd + (b.kd + na * b.d), a.kkd + (b.kkd + na * (2 * b.kd + na * b.d))};
+    }
+    static Parabola of(const Sums& s, double, double anchor, const Length& l) noexcept {
+        return {anchor + s.d * l.inverse, s.kkd - (l.n - 1) * s.kd + (l.n - 1) * (l.n - 2) * (1.0 / 6) * s.d};
+    }
+    static double norm(double n) noexcept { return n * (n * n - 1) * (n * n - 4) * (1.0 / 180); }
+
+    double mean, bend;  // bend: sum of (second orthogonal polynomial of the place) times x; over `norm` the coefficient of place^2
 };
 
 struct Pair {

@@ -4,9 +4,10 @@
 
 namespace smartcore {
 
-extern const Family trend, momentum, volatility, volume, candle, statistics, realised, risk, book, flow, impact;
+extern const Family trend, averages, momentum, volatility, volume, candle;
+extern const Family statistics, realised, risk, book, flow, impact;
 
-inline const Family* const families[] = {&trend, &momentum, &volatility, &volume, &candle,
+inline const Family* const families[] = {&trend, &averages, &momentum, &volatility, &volume, &candle,
                                          &statistics, &realised, &risk, &book, &flow, &impact};
 
 }  // namespace smartcore

@@ -119,11 +119,13 @@ using SlidingOf = std::conditional_t<requires { typename M::Sums; }, Anchored<M>
 
 inline void tell(Out out, const Sum& s) noexcept { out[0] = s.sum; }
 inline void tell(Out out, const Sum2& s) noexcept { out[0] = s.first, out[1] = s.second; }
+inline void tell(Out out, const Sum3& s) noexcept { out[0] = s.first, out[1] = s.second, out[2] = s.third; }
 inline void tell(Out out, const Min& m) noexcept { out[0] = m.min; }
 inline void tell(Out out, const Max& m) noexcept { out[0] = m.max; }
 inline void tell(Out out, const Moments2& m) noexcept { out[0] = m.mean, out[1] = m.away, out[2] = m.m2; }
 inline void tell(Out out, const Moments4& m) noexcept { out[0] = m.m2, out[1] = m.m3, out[2] = m.m4; }
-inline void tell(Out out, const Line& l) noexcept { out[0] = l.mean, out[1] = l.m2, out[2] = l.sxy; }
+inline void tell(Out out, const Line& l) noexcept { out[0] = l.mean, out[1] = l.m2, out[2] = l.sxy, out[3] = l.away; }
+inline void tell(Out out, const Parabola& p) noexcept { out[0] = p.mean, out[1] = p.bend; }
 inline void tell(Out out, const Comoments& c) noexcept { out[0] = c.xx, out[1] = c.yy, out[2] = c.xy; }
 
 // Tells nothing until it is full.

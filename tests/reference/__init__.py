@@ -36,6 +36,9 @@ class Traits:
     average). Windows forget to the last bit."""
     behind: Callable[..., float] | None = None
     """Of its parameters: bars of a window that stands behind the recursive average."""
+    forgets: Callable[..., float] | None = None
+    """Of its parameters: bars after which nothing is left of another past, where the data decide when (stops that turn,
+    averages whose speed is the market's). Measured, on the bars of the test."""
     level: float = 1e-11
     """The error it may have at a price of 1e8 that moves by ticks of 0.01."""
     writes: tuple[str, ...] | None = None
