@@ -302,7 +302,7 @@ def test_bars_from_trades_equal_the_same_bars_fed():
                 bars.append(engine.last_bar)
                 rows.append(engine.row.copy())
         assert len(bars) > 40, rule
-        fed = ev.bars(*np.array(bars).T[:1].astype(np.int64), *np.array(bars).T[1:])
+        fed = ev.bars([bar[0] for bar in bars], *np.array(bars).T[1:])
         assert_same(sc.Engine(columns).run(fed), np.array(rows), columns.columns)
 
 

@@ -50,9 +50,13 @@ public:
         const double low = v[i], rise = i + 1 < size_ ? (at - i) * (v[i + 1] - low) : 0;
         return ((x - low) - rise) / (low + rise);
     }
-    // Mean of the k smallest.
-    double tail_mean(Memory m, std::uint32_t k) const noexcept {
-        const double* v = m[values_];
+    const double* ordered(Memory m) const noexcept { return m[values_]; }  // the smallest first
+    // Mean of the k smallest, and of the k largest.
+    double tail_mean(Memory m, std::uint32_t k) const noexcept { return mean(m[values_], k); }
+    double head_mean(Memory m, std::uint32_t k) const noexcept { return mean(m[values_] + size_ - k, k); }
+
+private:
+    static double mean(const double* v, std::uint32_t k) noexcept {
         double part[4] = {0, 0, 0, 0};  // side by side: the adds of one sum would wait for each other
         std::uint32_t i = 0;
         for (; i + 4 <= k; i += 4)
@@ -60,8 +64,6 @@ public:
         for (; i < k; ++i) part[0] += v[i];
         return ((part[0] + part[1]) + (part[2] + part[3])) / k;
     }
-
-private:
     // How many of n sorted values are below x (or equal). Without branches: they would be guessed wrong half the time,
     // which cost three times the search itself.
     template <bool OrEqual>

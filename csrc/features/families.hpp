@@ -5,9 +5,15 @@
 namespace smartcore {
 
 extern const Family trend, averages, momentum, volatility, volume, candle;
-extern const Family statistics, realised, risk, book, flow, impact;
+extern const Family statistics, realised;
+extern const Family risk, session;
+extern const Family book, flow, impact;
 
-inline const Family* const families[] = {&trend, &averages, &momentum, &volatility, &volume, &candle,
-                                         &statistics, &realised, &risk, &book, &flow, &impact};
+inline const Family* const families[] = {
+    &trend, &averages, &momentum, &volatility, &volume, &candle,
+    &statistics, &realised,
+    &risk, &session,
+    &book, &flow, &impact,
+};
 
 }  // namespace smartcore

@@ -1,4 +1,4 @@
-// Risk: what may be lost on the next bar.
+// Risk: what was lost, and what may be lost on the next bar.
 #include "features/families.hpp"
 #include "features/parts.hpp"
 
@@ -18,22 +18,76 @@ struct Drawdown {
     Ref<Window<Close, Max>> window;
 };
 
+struct Runup {
+    static constexpr Meta meta{
+        .name = "runup", .doc = "Close against the lowest close of the window.", .params = {{"window", 2, 100'000}},
+        .outputs = {{"", "close / lowest close - 1", "fraction", 0}}, .defaults = {{100}}, .source = "Magdon-Ismail and Atiya 2004"};
+    static int warmup(Params p) { return static_cast<int>(p[0]); }
+    Runup(Graph& g, Params p) : window(g.part<Window<Close, Min>>(p[0])) {}
+    void update(const Bar& b, In in, Out out) const noexcept {
+        const double bottom = in(window).min;
+        out[0] = (b.close - bottom) / bottom;
+    }
+    Ref<Window<Close, Min>> window;
+};
+
+struct UnderWater {
+    static constexpr Meta meta{
+        .name = "under_water", .doc = "Time under water: how long ago the highest close of the window was; the newest of equals counts.",
+        .params = {{"window", 2, 100'000}}, .outputs = {{"", "bars since the highest close", "bars", 0}}, .defaults = {{100}, {500}},
+        .source = "Bailey and Lopez de Prado 2015"};
+    static int warmup(Params p) { return static_cast<int>(p[0]); }
+    UnderWater(Graph& g, Params p) : tops(g.arena(), count_of(p[0])) {}
+    void update(const Bar& b, In in, Out out) noexcept {
+        ++bars;
+        const LastMax top = tops.push(in, {b.close, bars});
+        if (tops.full()) out[0] = static_cast<double>(bars - top.when);
+    }
+    std::int64_t bars = 0;
+    Sliding<LastMax> tops;
+};
+
+struct ConditionalDrawdown {
+    static constexpr Meta meta{
+        .name = "conditional_drawdown", .doc = "Drawdowns of the last `window` bars, each from the highest close of its own window: their worst tenth and their mean.",
+        .params = {{"window", 2, 10'000}},
+        .outputs = {{"", "mean of the worst tenth of the drawdowns (conditional drawdown at risk 90 %)", "fraction", -1, 0},
+                    {"mean", "mean of all of them (pain index)", "fraction", -1, 0}},
+        .defaults = {{100}}, .source = "Chekhlov, Uryasev, Zabarankin 2005"};
+    static int warmup(Params p) { return 2 * static_cast<int>(p[0]) - 1; }
+    ConditionalDrawdown(Graph& g, Params p)
+        : n(count_of(p[0])), worst((n + 9) / 10), window(g.part<Window<Close, Max>>(p[0])), ordered(g.arena(), n), sum(g.arena(), n) {}
+    void update(const Bar& b, In in, Out out) noexcept {
+        const double top = in(window).max, drawdown = (b.close - top) / top;
+        if (!known(drawdown)) return;
+        ordered.push(in, drawdown);
+        const Sum all = sum.push(in, {drawdown});
+        if (!ordered.full()) return;
+        out[0] = ordered.tail_mean(in, worst);
+        out[1] = all.sum / n;
+    }
+    std::uint32_t n, worst;
+    Ref<Window<Close, Max>> window;
+    Sorted ordered;
+    Sliding<Sum> sum;
+};
+
 // Filtered historical simulation: returns over the volatility that was forecast for them keep their own shape (fat tail,
-// skew), and are scaled by the volatility forecast for the next bar.
-struct Fhs {
+// skew), and are scaled by the volatility forecast for the next bar. What is told of the order of those residuals is told
+// at once, since a reader would find a whole block of bars in it.
+struct Residuals {
     static constexpr double kLambda = 0.94;          // RiskMetrics 1996, daily
     static constexpr std::uint32_t kSeed = 20;       // returns whose mean square begins the filter
     static constexpr std::uint32_t kLeast = 100;     // residuals before anything is said
     static constexpr double kMost = 20;              // after a long standstill the first move is no 1e9-sigma event
-    static constexpr Meta meta{
-        .name = "fhs", .doc = "Value at risk and expected shortfall of a long position over the next bar by filtered historical simulation: quantiles of returns over their EWMA forecast (begun with 20 returns; at most 20 deviations), once there are 100.",
-        .params = {{"window", 100, 10'000}},
-        .outputs = {{"sigma", "EWMA (0.94) forecast of the next bar's volatility", "log per bar", 0},
-                    {"var95", "log loss not exceeded with 95 %", "log"}, {"var99", "log loss not exceeded with 99 %", "log"},
-                    {"es95", "mean log loss of the worst 5 %", "log"}, {"es99", "mean log loss of the worst 1 %", "log"}},
-        .defaults = {{500}}, .source = "Barone-Adesi, Giannopoulos, Vosper 1999; RiskMetrics 1996"};
-    static int warmup(Params) { return 1 + kSeed + kLeast; }
-    Fhs(Graph& g, Params p) : r(g.part<LogReturn>()), residuals(g.arena(), count_of(p[0])) {}
+    static constexpr int kWarmup = 1 + kSeed + kLeast;
+    struct Told {
+        double sigma;
+        double low95, low99, worst95, worst99;       // of losses: quantile and mean of the tail
+        double high95, high99, best95, best99;       // of gains
+        double threshold, shape, scale, odds;        // generalised Pareto tail of losses: begins at, xi, beta, one in so many
+    };
+    Residuals(Graph& g, double window) : r(g.part<LogReturn>()), residuals(g.arena(), count_of(window)) {}
     void update(const Bar&, In in, Out out) noexcept {
         const double x = in(r);
         if (!known(x)) return;
@@ -47,20 +101,205 @@ struct Fhs {
         if (variance < 1e-300) variance = 0;
         const std::uint32_t n = residuals.size();
         if (n < kLeast) return;
-        const double sigma = std::sqrt(variance);
-        out[0] = sigma;
-        out[1] = -sigma * residuals.quantile(in, 0.05);
-        out[2] = -sigma * residuals.quantile(in, 0.01);
-        out[3] = -sigma * residuals.tail_mean(in, (n + 19) / 20);
-        out[4] = -sigma * residuals.tail_mean(in, (n + 99) / 100);
+        const std::uint32_t k95 = (n + 19) / 20, k99 = (n + 99) / 100;
+        out[0] = std::sqrt(variance);
+        out[1] = residuals.quantile(in, 0.05);
+        out[2] = residuals.quantile(in, 0.01);
+        out[3] = residuals.tail_mean(in, k95);
+        out[4] = residuals.tail_mean(in, k99);
+        out[5] = residuals.quantile(in, 0.95);
+        out[6] = residuals.quantile(in, 0.99);
+        out[7] = residuals.head_mean(in, k95);
+        out[8] = residuals.head_mean(in, k99);
+        pareto(residuals.ordered(in), n, out);
+    }
+    // Probability-weighted moments of the excesses y[i] of the worst tenth over the next worse one, i = 0 the worst: the mean
+    // and the mean of y times the share above it, (i + 0.35) / k. A tenth of the window a bar, but no search for a maximum,
+    // and it exists where maximum likelihood does not.
+    static void pareto(const double* worst, std::uint32_t n, Out out) noexcept {
+        const std::uint32_t k = n / 10;
+        const double u = worst[k];
+        double mean[2] = {}, weighted[2] = {};
+        for (std::uint32_t i = 0; i < k; ++i) {
+            const double y = u - worst[i];
+            mean[i % 2] += y;
+            weighted[i % 2] += y * (i + 0.35);
+        }
+        const double a0 = (mean[0] + mean[1]) / k, a1 = (weighted[0] + weighted[1]) / (static_cast<double>(k) * k), odds = a0 - 2 * a1;
+        const bool some = a0 > 0;
+        out[9] = u;
+        out[10] = some ? 2 - a0 / odds : kNaN;
+        out[11] = some ? 2 * a0 * a1 / odds : kNaN;
+        out[12] = static_cast<double>(n) / k;
     }
     Ref<LogReturn> r;
     Sorted residuals;
     double variance = 0;
-    std::uint32_t seen = 0;
+    std::uint32_t seen = 0, unused = 0;
 };
 
-constexpr Kind kinds[] = {kind<Drawdown>, kind<Fhs>};
+struct Fhs {
+    static constexpr Meta meta{
+        .name = "fhs", .doc = "Value at risk and expected shortfall of a long position over the next bar by filtered historical simulation: quantiles of returns over their EWMA forecast (begun with 20 returns; at most 20 deviations), once there are 100.",
+        .params = {{"window", 100, 10'000}},
+        .outputs = {{"sigma", "EWMA (0.94) forecast of the next bar's volatility", "log per bar", 0},
+                    {"var95", "log loss not exceeded with 95 %", "log"}, {"var99", "log loss not exceeded with 99 %", "log"},
+                    {"es95", "mean log loss of the worst 5 %", "log"}, {"es99", "mean log loss of the worst 1 %", "log"}},
+        .defaults = {{500}}, .source = "Barone-Adesi, Giannopoulos, Vosper 1999; RiskMetrics 1996"};
+    static int warmup(Params) { return Residuals::kWarmup; }
+    Fhs(Graph& g, Params p) : residuals(g.part<Residuals>(p[0])) {}
+    void update(const Bar&, In in, Out out) const noexcept {
+        const auto z = in(residuals);
+        out[0] = z.sigma;
+        out[1] = -z.sigma * z.low95;
+        out[2] = -z.sigma * z.low99;
+        out[3] = -z.sigma * z.worst95;
+        out[4] = -z.sigma * z.worst99;
+    }
+    Ref<Residuals> residuals;
+};
+
+struct FhsShort {
+    static constexpr Meta meta{
+        .name = "fhs_short", .doc = "Value at risk and expected shortfall of a short position over the next bar, from the other tail of the residuals of `fhs`.",
+        .params = {{"window", 100, 10'000}},
+        .outputs = {{"var95", "log gain of the price not exceeded with 95 %", "log"}, {"var99", "log gain not exceeded with 99 %", "log"},
+                    {"es95", "mean log gain of the best 5 %", "log"}, {"es99", "mean log gain of the best 1 %", "log"}},
+        .defaults = {{500}}, .source = "Barone-Adesi, Giannopoulos, Vosper 1999"};
+    static int warmup(Params) { return Residuals::kWarmup; }
+    FhsShort(Graph& g, Params p) : residuals(g.part<Residuals>(p[0])) {}
+    void update(const Bar&, In in, Out out) const noexcept {
+        const auto z = in(residuals);
+        out[0] = z.sigma * z.high95;
+        out[1] = z.sigma * z.high99;
+        out[2] = z.sigma * z.best95;
+        out[3] = z.sigma * z.best99;
+    }
+    Ref<Residuals> residuals;
+};
+
+struct TailRatio {
+    static constexpr Meta meta{
+        .name = "tail_ratio", .doc = "Which tail is the longer one: the 95 % quantile of the residuals of `fhs` against the distance between that and the 5 % quantile.",
+        .params = {{"window", 100, 10'000}},
+        .outputs = {{"", "q95 / (q95 - q5) of returns over their forecast; 0.5 where the two are one", "ratio"}},
+        .defaults = {{500}}, .source = "Konno, Waki, Yuuki 2002"};
+    static int warmup(Params) { return Residuals::kWarmup; }
+    TailRatio(Graph& g, Params p) : residuals(g.part<Residuals>(p[0])) {}
+    void update(const Bar&, In in, Out out) const noexcept {
+        const auto z = in(residuals);
+        const double apart = z.high95 - z.low95;
+        out[0] = apart > 0 ? z.high95 / apart : apart + 0.5;
+    }
+    Ref<Residuals> residuals;
+};
+
+// Extreme value theory on the same residuals: what lies beyond the worst of 500 has no quantile yet, but a fitted tail has.
+struct ParetoTail {
+    static constexpr Meta meta{
+        .name = "pareto_tail", .doc = "Generalised Pareto tail of the losses: fitted by probability-weighted moments to the excesses of the worst tenth of the residuals of `fhs`; unknown where all of those are equal.",
+        .params = {{"window", 100, 10'000}},
+        .outputs = {{"xi", "shape: 0 an exponential tail, above 0 a power law with exponent 1 / xi", "number", -kInf, 1},
+                    {"var999", "log loss not exceeded with 99.9 %: sigma (u + beta / xi ((1000 k / n)^xi - 1))", "log"},
+                    {"es99", "mean log loss beyond the 99 % one: sigma (VaR + beta - xi u) / (1 - xi)", "log"}},
+        .defaults = {{500}}, .source = "McNeil and Frey 2000; Hosking and Wallis 1987"};
+    static int warmup(Params) { return Residuals::kWarmup; }
+    ParetoTail(Graph& g, Params p) : residuals(g.part<Residuals>(p[0])) {}
+    void update(const Bar&, In in, Out out) const noexcept {
+        const auto z = in(residuals);
+        const double var99 = beyond(z, 100), var999 = beyond(z, 1000);
+        out[0] = z.shape;
+        out[1] = z.sigma * (var999 - z.threshold);
+        out[2] = z.sigma * ((var99 + z.scale) / (1 - z.shape) - z.threshold);  // var99 here is measured from the threshold
+    }
+    // How far beyond the threshold the loss lies that comes once in `times`.
+    static double beyond(const Residuals::Told& z, double times) noexcept {
+        const double farther = std::log(times / z.odds);
+        return std::fabs(z.shape) > 1e-8 ? z.scale * (std::expm1(z.shape * farther) / z.shape) : z.scale * farther;
+    }
+    Ref<Residuals> residuals;
+};
+
+struct CornishFisher {
+    static constexpr double kZ = -2.3263478740408408;  // 1 % of a normal distribution
+    static constexpr Meta meta{
+        .name = "cornish_fisher", .doc = "Value at risk 99 % from deviation, skewness and kurtosis of the window's log returns, about 0; unknown when flat.",
+        .params = {{"window", 4, 100'000}},
+        .outputs = {{"", "-deviation (z + (z^2 - 1) S / 6 + (z^3 - 3 z) K / 24 - (2 z^3 - 5 z) S^2 / 36), z the 1 % quantile", "log"}},
+        .defaults = {{200}}, .source = "Favre and Galeano 2002"};
+    static int warmup(Params p) { return static_cast<int>(p[0]) + 1; }
+    CornishFisher(Graph& g, Params p) : n(p[0]), window(g.part<Window<LogReturn, Moments4>>(p[0])) {}
+    void update(const Bar&, In in, Out out) const noexcept {
+        const Moments4 m = in(window);
+        const double s = m.skewness(n), k = m.excess_kurtosis(n), z2 = kZ * kZ;
+        out[0] = -std::sqrt(m.m2 / n) * (kZ + (z2 - 1) / 6 * s + kZ * (z2 - 3) / 24 * k - kZ * (2 * z2 - 5) / 36 * (s * s));
+    }
+    double n;
+    Ref<Window<LogReturn, Moments4>> window;
+};
+
+// What a position entered `horizon` bars ago went through since: known only now.
+struct Excursion {
+    static constexpr Meta meta{
+        .name = "excursion", .doc = "Worst and best that a long position met within `horizon` bars of its entry, over the last `window` entries whose horizon has passed.",
+        .params = {{"horizon", 1, 10'000}, {"window", 2, 10'000}},
+        .outputs = {{"adverse", "90 % quantile of ln(entry close / lowest low after it), at least 0", "log", 0},
+                    {"favourable", "90 % quantile of ln(highest high after it / entry close), at least 0", "log", 0},
+                    {"edge", "mean favourable / (mean favourable + mean adverse); 0.5 where nothing moved", "0..1", 0, 1}},
+        .defaults = {{10, 250}, {50, 250}}, .source = "Sweeney 1996"};
+    static int warmup(Params p) { return static_cast<int>(p[0] + p[1]); }
+    Excursion(Graph& g, Params p)
+        : horizon(count_of(p[0])), close(past<Close>(g, p[0] + 1)), low(g.part<Window<Low, Min>>(p[0])), high(g.part<Window<High, Max>>(p[0])),
+          adverse(g.arena(), count_of(p[1])), favourable(g.arena(), count_of(p[1])), sums(g.arena(), count_of(p[1])) {}
+    void update(const Bar&, In in, Out out) noexcept {
+        const auto closes = in.past(close);
+        if (!closes.has(horizon + 1)) return;
+        const double entry = closes.ago(horizon);
+        const double down = not_below(log_ratio(entry, in(low).min), 0), up = not_below(log_ratio(in(high).max, entry), 0);
+        adverse.push(in, down);
+        favourable.push(in, up);
+        const Sum2 sum = sums.push(in, {up, down});
+        if (!adverse.full()) return;
+        out[0] = adverse.quantile(in, 0.9);
+        out[1] = favourable.quantile(in, 0.9);
+        out[2] = sum.first + sum.second > 0 ? sum.first / (sum.first + sum.second) : 0.5;
+    }
+    std::uint32_t horizon, unused = 0;
+    Ref<Past<Close>> close;
+    Ref<Window<Low, Min>> low;
+    Ref<Window<High, Max>> high;
+    Sorted adverse, favourable;
+    Sliding<Sum2> sums;
+};
+
+struct Payoff {
+    struct Sums {
+        double gain, loss, gains, losses;
+        friend Sums operator+(const Sums& a, const Sums& b) noexcept {
+            return {a.gain + b.gain, a.loss + b.loss, a.gains + b.gains, a.losses + b.losses};
+        }
+    };
+    static constexpr Meta meta{
+        .name = "payoff", .doc = "Size of the average gain against that of the average loss, of log returns, however many there were of each.",
+        .params = {{"window", 2, 100'000}},
+        .outputs = {{"", "mean gain / (mean gain + mean loss); 0.5 where there was neither", "0..1", 0, 1}}, .defaults = {{50}, {200}},
+        .source = "Bernardo and Ledoit 2000"};
+    static int warmup(Params p) { return static_cast<int>(p[0]) + 1; }
+    Payoff(Graph& g, Params p) : r(g.part<LogReturn>()), sums(g.arena(), count_of(p[0])) {}
+    void update(const Bar&, In in, Out out) noexcept {
+        const double x = in(r);
+        if (!known(x)) return;
+        const Sums s = sums.push(in, {where(x > 0, x), where(x < 0, -x), where(x > 0, 1), where(x < 0, 1)});
+        if (!sums.full()) return;
+        const double gain = s.gain * not_below(s.losses, 1), loss = s.loss * not_below(s.gains, 1);
+        out[0] = gain + loss > 0 ? gain / (gain + loss) : 0.5;
+    }
+    Ref<LogReturn> r;
+    Sliding<Sums> sums;
+};
+
+constexpr Kind kinds[] = {kind<Drawdown>, kind<Fhs>, kind<Runup>, kind<UnderWater>, kind<ConditionalDrawdown>, kind<FhsShort>,
+                          kind<TailRatio>, kind<ParetoTail>, kind<CornishFisher>, kind<Excursion>, kind<Payoff>};
 }  // namespace
 
 const Family risk{"risk", "regime", kinds};
