@@ -186,7 +186,7 @@ def known_signs(tape: Tape) -> Array:
 def sign_memory(tape: Tape, lag: float, window: float) -> Array:
     sign, k = known_signs(tape), int(lag)
     product = np.full(len(sign), NAN)
-    product[k:] = sign[k:] * sign[: len(sign) - k]
+    product[k:] = sign[k:] * sign[: max(0, len(sign) - k)]
     return by_trade(tape, over(int(window), np.mean, product))
 
 
