@@ -1,5 +1,10 @@
+#include <algorithm>
+#include <iterator>
+#include <map>
+
 #include "bind/bind.hpp"
 #include "features/catalogue.hpp"
+#include "features/user.hpp"
 
 namespace smartcore {
 namespace {
@@ -42,6 +47,25 @@ py::dict describe(const Entry& entry) {
     return d;
 }
 
+// A kernel of a user's own, as smartcore.feature compiled it: its functions by the event that wakes them, each with its address,
+// whether it reads the book and whether it ever writes. Returns the number of the kernel.
+std::uint32_t declare_user(std::uint32_t outputs, int warmup, const py::bytes& state,
+                           const std::map<std::string, std::tuple<std::uintptr_t, bool, bool>>& codes) {
+    UserKernel kernel;
+    kernel.outputs = outputs;
+    kernel.warmup = warmup;
+    const std::string_view bytes(state);
+    kernel.state.resize(bytes.size());
+    if (!bytes.empty()) std::memcpy(kernel.state.data(), bytes.data(), bytes.size());
+    for (const auto& [name, code] : codes) {
+        const auto* event = std::find(std::begin(kWaking), std::end(kWaking), name);
+        if (event == std::end(kWaking)) throw py::value_error("no event " + name);
+        const auto [address, reads_book, writes] = code;
+        kernel.codes[static_cast<std::size_t>(event - kWaking)] = {reinterpret_cast<UserUpdate>(address), reads_book, writes};
+    }
+    return declare(std::move(kernel));
+}
+
 }  // namespace
 
 void register_catalogue(py::module_& m) {
@@ -51,8 +75,10 @@ void register_catalogue(py::module_& m) {
         return all;
     }, "Every kernel, as a list of dicts in the order of the catalogue.");
     m.def("warmup", [](std::size_t kind, const std::vector<double>& params) {
-        return catalogue().at(kind).kind->warmup(params);
+        if (kind < catalogue().size()) return catalogue()[kind].kind->warmup(params);
+        return user_kernel(static_cast<std::uint32_t>(kind))->warmup;
     }, py::arg("kind"), py::arg("params"), "How many waking events pass before a kernel's first value.");
+    m.def("_declare", &declare_user, py::arg("outputs"), py::arg("warmup"), py::arg("state"), py::arg("codes"));
 }
 
 }  // namespace smartcore

@@ -29,6 +29,23 @@ py::tuple texts(std::span<const std::string_view> names) {
     return all;
 }
 
+py::dtype best_levels() {
+    py::list names, formats, offsets;
+    auto field = [&](const char* name, const py::object& format, std::size_t offset) {
+        names.append(name), formats.append(format), offsets.append(offset);
+    };
+    const py::tuple levels = py::make_tuple("<f8", py::make_tuple(kDepth));
+    field("ts", py::str("<i8"), offsetof(Top, ts));
+    field("bids", py::str("<u4"), offsetof(Top, bids));
+    field("asks", py::str("<u4"), offsetof(Top, asks));
+    field("fresh", py::str("?"), offsetof(Top, fresh));
+    field("bid", levels, offsetof(Top, bid));
+    field("bid_size", levels, offsetof(Top, bid_size));
+    field("ask", levels, offsetof(Top, ask));
+    field("ask_size", levels, offsetof(Top, ask_size));
+    return py::dtype(names, formats, offsets, sizeof(Top));
+}
+
 }  // namespace
 
 void register_events(py::module_& m) {
@@ -38,6 +55,7 @@ void register_events(py::module_& m) {
     m.attr("DEPTH") = record({"price", "size", "v2", "v3", "v4", "v5"});
     m.attr("QUOTE") = record({"bid", "bid_size", "ask", "ask_size", "v4", "v5"});
     m.attr("SCORE") = record({"value", "weight", "v2", "v3", "v4", "v5"});
+    m.attr("BOOK") = best_levels();
     m.attr("AUX") = record({"value", "v1", "v2", "v3", "v4", "v5"});
     m.attr("PEER") = record({"price", "volume", "net", "age", "v4", "v5"});
     m.attr("BASKET") = record({"mean", "dispersion", "rank", "share", "loading", "flow"});

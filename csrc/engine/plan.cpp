@@ -5,8 +5,21 @@
 
 #include "base/number.hpp"
 #include "features/catalogue.hpp"
+#include "features/user.hpp"
 
 namespace smartcore {
+
+namespace {
+struct Source {  // of columns: a kernel of the catalogue, or a user's
+    explicit Source(std::uint32_t kind)
+        : user(user_kernel(kind)), kernel(user ? nullptr : catalogue()[kind].kind), type(user ? &user->type : kernel->type),
+          outputs(user ? user->outputs : std::max<std::size_t>(1, kernel->meta->outputs.size())) {}
+    const UserKernel* user;
+    const Kind* kernel;
+    const NodeType* type;
+    std::size_t outputs;
+};
+}  // namespace
 
 Plan::Bytes Plan::zeros(std::size_t n) {
     auto* p = static_cast<std::byte*>(::operator new(n, std::align_val_t{64}));
@@ -44,13 +57,18 @@ void Plan::build(const std::vector<Column>& columns, std::size_t room) {
         auto found = std::find_if(kernels.begin(), kernels.end(), same);
         if (found == kernels.end()) {
             const auto at = static_cast<std::uint32_t>(columns_.size());
-            columns_.insert(columns_.end(), std::max<std::size_t>(1, catalogue()[c.kind].kind->meta->outputs.size()), spare);
+            columns_.insert(columns_.end(), Source(c.kind).outputs, spare);
             kernels.push_back({&c, at});
             found = kernels.end() - 1;
         }
         columns_[found->columns + c.output] = i;
     }
-    for (const Wanted& w : kernels) catalogue()[w.first->kind].kind->add(graph, w.columns, w.first->params);
+    for (const Wanted& w : kernels) {
+        const Source source(w.first->kind);
+        if (source.user) graph.add(*source.user, w.columns);
+        else source.kernel->add(graph, w.columns, w.first->params);
+    }
+    users_ = graph.users();
 
     // Parts before whoever reads them; within a level, one type after the other.
     std::vector<Graph::Node> nodes = graph.nodes();
@@ -94,8 +112,8 @@ void Plan::build(const std::vector<Column>& columns, std::size_t room) {
         });
     }
     for (const Wanted& w : kernels) {
-        const Kind& kind = *catalogue()[w.first->kind].kind;
-        for (std::size_t o = 0; kind.type->on<Bar>().call && o < std::max<std::size_t>(1, kind.meta->outputs.size()); ++o) moves[columns_[w.columns + o]] = true;
+        const Source source(w.first->kind);
+        for (std::size_t o = 0; source.type->on<Bar>().call && o < source.outputs; ++o) moves[columns_[w.columns + o]] = true;
     }
     still_.clear();
     for (std::uint32_t i = 0; i < width_; ++i)
@@ -105,7 +123,7 @@ void Plan::build(const std::vector<Column>& columns, std::size_t room) {
 Plan::Plan(const Plan& other)
     : width_(other.width_), nodes_(other.nodes_), state_size_(other.state_size_), layout_(other.layout_),
       state_(zeros(other.state_size_)), row_(new double[other.lanes_ + 1]), lanes_(other.lanes_), takes_blocks_(other.takes_blocks_),
-      columns_(other.columns_), still_(other.still_), slots_(other.slots_), steps_(other.steps_) {
+      columns_(other.columns_), still_(other.still_), slots_(other.slots_), users_(other.users_), steps_(other.steps_) {
     std::memcpy(state_.get(), other.state_.get(), state_size_);
     std::copy_n(other.row_.get(), lanes_ + 1, row_.get());
 }

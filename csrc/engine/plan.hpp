@@ -11,7 +11,7 @@ namespace smartcore {
 
 // A column that was asked for: which kernel, with which parameters, and which of its outputs.
 struct Column {
-    std::uint32_t kind;  // index into the catalogue
+    std::uint32_t kind;  // index into the catalogue; behind its end, what users declared
     std::vector<double> params;
     std::uint32_t output;
 };
@@ -55,7 +55,7 @@ private:
 
     void build(const std::vector<Column>& columns, std::size_t room);
     Place place() const noexcept {
-        return {Memory{state_.get()}, row_.get(), columns_.data(), slots_.data()};
+        return {Memory{state_.get()}, row_.get(), columns_.data(), slots_.data(), users_.data()};
     }
 
     std::size_t width_ = 0, nodes_ = 0, state_size_ = 0;
@@ -68,6 +68,7 @@ private:
     std::vector<std::uint32_t> columns_;
     std::vector<std::uint32_t> still_;  // columns that no bar changes
     std::vector<Slot> slots_;
+    std::vector<const UserKernel*> users_;
     std::array<std::vector<Step>, kWakings> steps_;  // by kWaking
 };
 

@@ -7,13 +7,13 @@ namespace smartcore {
 extern const Family trend, averages, momentum, volatility, volume, candle;
 extern const Family statistics, realised;
 extern const Family risk, session;
-extern const Family book, flow, impact, intensity;
+extern const Family book, flow, impact;
 
 inline const Family* const families[] = {
     &trend, &averages, &momentum, &volatility, &volume, &candle,
     &statistics, &realised,
     &risk, &session,
-    &book, &flow, &impact, &intensity,
+    &book, &flow, &impact,
 };
 
 }  // namespace smartcore

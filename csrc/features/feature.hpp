@@ -28,6 +28,7 @@ public:
     Arena& arena() noexcept { return arena_; }
     const std::vector<Node>& nodes() const noexcept { return nodes_; }
     std::uint32_t lanes() const noexcept { return lanes_; }
+    const std::vector<const UserKernel*>& users() const noexcept { return users_; }
 
     template <class T, class... A>
     Ref<T> part(A... args) {
@@ -56,6 +57,7 @@ public:
         apart_ = outer_apart;
         return lane;
     }
+    void add(const UserKernel& kernel, std::uint32_t columns);  // user.cpp
     template <class T>
     T& operator[](Ref<T> part) noexcept {
         return *arena_.memory()[part.node];
@@ -70,6 +72,7 @@ private:
     Arena& arena_;
     std::vector<Node> nodes_;
     std::vector<Part> parts_;
+    std::vector<const UserKernel*> users_;
     std::uint32_t level_ = 0, lanes_;
     bool apart_ = false;
 };

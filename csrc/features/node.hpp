@@ -17,6 +17,7 @@
 namespace smartcore {
 
 class Graph;
+struct UserKernel;
 
 // ---- what an update reads and writes ----
 //
@@ -128,6 +129,7 @@ struct Place {
     double* lanes;                 // columns first, so that they are the row
     const std::uint32_t* columns;  // lane of each output of each kernel
     const Slot* slots;
+    const UserKernel* const* users;  // kernels of users' own (user.hpp)
 };
 struct Run {
     std::uint32_t first, end;  // slots of the nodes of one type that are due together

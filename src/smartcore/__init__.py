@@ -13,6 +13,8 @@ from smartcore.errors import (
     CorruptSnapshot,
     InvalidData,
     InvalidEvent,
+    InvalidFeature,
+    NotDeclared,
     OutOfOrder,
     SmartcoreError,
     UnknownFeature,
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from smartcore.bot.journal import why
     from smartcore.bot.orchestrator import Orchestrator
     from smartcore.decide import Decision, Policy, decide
+    from smartcore.features.user import feature
     from smartcore.market.readers import read
     from smartcore.market.simulator import simulate
     from smartcore.models import Model
@@ -50,6 +53,7 @@ _LAZY = {
     "Orchestrator": "smartcore.bot.orchestrator",
     "Policy": "smartcore.decide",
     "decide": "smartcore.decide",
+    "feature": "smartcore.features.user",
     "read": "smartcore.market.readers",
     "simulate": "smartcore.market.simulator",
     "why": "smartcore.bot.journal",
@@ -58,8 +62,9 @@ _LAZY = {
 __all__ = [
     "AUX", "BAR", "BASKET", "DEPTH", "EVENT", "PEER", "QUOTE", "SCORE", "SERIES", "SOURCES", "TRADE",
     "ContractMismatch", "CorruptSnapshot", "Decision", "Engine", "FeatureSet", "Flag", "Instrument", "InvalidData",
-    "InvalidEvent", "Kind", "Model", "Orchestrator", "OutOfOrder", "Policy", "SmartcoreError", "UnknownFeature",
-    "__version__", "build_config", "catalogue", "decide", "read", "simulate", "why",
+    "InvalidEvent", "InvalidFeature", "Kind", "Model", "NotDeclared", "Orchestrator", "OutOfOrder", "Policy",
+    "SmartcoreError", "UnknownFeature", "__version__", "build_config", "catalogue", "decide", "feature", "read",
+    "simulate", "why",
 ]  # fmt: skip
 
 

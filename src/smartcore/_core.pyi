@@ -12,6 +12,7 @@ __all__: list[str] = [
     "AUX",
     "BAR",
     "BASKET",
+    "BOOK",
     "Book",
     "DEPTH",
     "EVENT",
@@ -279,6 +280,12 @@ class Engine:
         Time of the last event, ns UTC.
         """
 
+def _declare(
+    outputs: int,
+    warmup: int,
+    state: bytes,
+    codes: collections.abc.Mapping[str, tuple[int, bool, bool]],
+) -> int: ...
 def build_config() -> dict[str, typing.Any]:
     """
     How this binary was built: version, compiler, asserts, sanitizer.
@@ -297,6 +304,7 @@ def warmup(kind: int, params: collections.abc.Sequence[float]) -> int:
 AUX: numpy.dtype[numpy.void]
 BAR: numpy.dtype[numpy.void]
 BASKET: numpy.dtype[numpy.void]
+BOOK: numpy.dtype[numpy.void]
 DEPTH: numpy.dtype[numpy.void]
 EVENT: numpy.dtype[numpy.void]
 PEER: numpy.dtype[numpy.void]

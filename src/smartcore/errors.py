@@ -22,6 +22,14 @@ class UnknownFeature(SmartcoreError, LookupError):
     """A column, kernel or parameter that the catalogue does not have; the text names the nearest ones."""
 
 
+class InvalidFeature(SmartcoreError, ValueError):
+    """A feature of a user's own that cannot be taken: its name is, its signature is none, its code does not compile."""
+
+
+class NotDeclared(UnknownFeature):
+    """A snapshot with features of a user's own that this process has not declared; the text names them."""
+
+
 class ContractMismatch(SmartcoreError, ValueError):
     """A model whose contract (columns, fingerprint, version) does not fit the engine it is used with."""
 

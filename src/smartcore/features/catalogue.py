@@ -71,12 +71,16 @@ class Kernel(NamedTuple):
     params: tuple[Param, ...]
     outputs: tuple[Output, ...]
     defaults: tuple[tuple[float, ...], ...]
+    names: tuple[str, ...] = ()
+    """Of the columns of a user's own kernel, which chooses them freely; it has no defaults."""
 
     def warmup(self, params: Sequence[float]) -> int:
         """How many of the events that wake it pass before its first value, on ordinary data."""
         return _core.warmup(self.number, list(params))
 
     def column(self, params: Sequence[float], output: int) -> Column:
+        if self.names:
+            return Column(self.names[output], self, (), output)
         parts = [self.name, *(p.text(v) for p, v in zip(self.params, params, strict=True)), self.outputs[output].suffix]
         return Column("_".join(part for part in parts if part), self, tuple(float(v) for v in params), output)
 
@@ -99,11 +103,13 @@ class Column(NamedTuple):
 
 
 class Catalogue(Sequence[Kernel]):
-    """All kernels in order. ``columns`` are the default columns; ``to_pandas()`` is the whole as a table."""
+    """All kernels in order. ``columns`` are the default columns, ``declared`` those of users' own kernels;
+    ``to_pandas()`` is the whole as a table."""
 
     def __init__(self, kernels: Sequence[Kernel]) -> None:
         self._kernels = tuple(kernels)
         self._by_name = {k.name: k for k in self._kernels}
+        self._declared: dict[str, Column] = {}
 
     def __len__(self) -> int:
         return len(self._kernels)
@@ -116,10 +122,26 @@ class Catalogue(Sequence[Kernel]):
 
     def __repr__(self) -> str:
         groups: dict[str, int] = {}
-        for column in self.columns:
+        for column in (*self.columns, *self.declared):
             groups[column.kernel.group] = groups.get(column.kernel.group, 0) + 1
         parts = ", ".join(f"{group} {n}" for group, n in groups.items())
         return f"<Catalogue: {len(self)} kernels, {len(self.columns)} default columns ({parts})>"
+
+    def _declare(self, kernel: Kernel) -> None:
+        self._forget(kernel.name)
+        self._by_name[kernel.name] = kernel
+        self._kernels = (*self._kernels, kernel)
+        self._declared |= {name: kernel.column((), i) for i, name in enumerate(kernel.names)}
+
+    def _forget(self, name: str) -> None:
+        self._by_name.pop(name, None)
+        self._kernels = tuple(k for k in self._kernels if k.name != name)
+        self._declared = {n: c for n, c in self._declared.items() if c.kernel.name != name}
+
+    @property
+    def declared(self) -> tuple[Column, ...]:
+        """The columns of users' own kernels."""
+        return tuple(self._declared.values())
 
     @functools.cached_property
     def columns(self) -> tuple[Column, ...]:
@@ -131,11 +153,11 @@ class Catalogue(Sequence[Kernel]):
             for output in range(len(kernel.outputs))
         )
 
-    @functools.cached_property
+    @property
     def groups(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(kernel.group for kernel in self))
 
-    @functools.cached_property
+    @property
     def families(self) -> tuple[str, ...]:
         """The files of ``csrc/features`` that hold the kernels."""
         return tuple(dict.fromkeys(kernel.family for kernel in self))
@@ -151,12 +173,14 @@ class Catalogue(Sequence[Kernel]):
 
         Raises UnknownFeature, naming what was wrong and what comes near.
         """
+        if name in self._declared:
+            return self._declared[name]
         words = name.split("_")
         for n in range(len(words), 0, -1):
             kernel = self._by_name.get("_".join(words[:n]))
-            if kernel and (column := self._parse(kernel, name, words[n:])):
+            if kernel and not kernel.names and (column := self._parse(kernel, name, words[n:])):
                 return column
-        known = [c.name for c in self.columns]
+        known = [c.name for c in (*self.columns, *self.declared)]
         raise UnknownFeature(f"no column {name!r}{self._near(name, known)}")
 
     def _parse(self, kernel: Kernel, name: str, words: list[str]) -> Column | None:
@@ -212,7 +236,7 @@ class Catalogue(Sequence[Kernel]):
                 "source": c.kernel.source,
                 "version": c.kernel.version,
             }
-            for c in self.columns
+            for c in (*self.columns, *self.declared)
         ]
 
 

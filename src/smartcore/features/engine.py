@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 import numpy as np
 
 from smartcore import _core
-from smartcore.errors import CorruptSnapshot, InvalidData
+from smartcore.errors import CorruptSnapshot, InvalidData, NotDeclared
+from smartcore.features.catalogue import catalogue
 from smartcore.features.feature_set import FeatureSet
 
 if TYPE_CHECKING:
@@ -155,6 +156,9 @@ class Engine(_core.Engine):
             "out_of_order": self.out_of_order,
             "version": _core.__version__,
         }
+        users = {c.kernel.name: c.kernel.version for c in self.features.specs if c.kernel.names}
+        if users:
+            header["declared"] = users
         return self._snapshot(json.dumps(header).encode())
 
     @classmethod
@@ -164,6 +168,7 @@ class Engine(_core.Engine):
 
         try:
             header = json.loads(cls._header(blob))
+            cls._check_declared(header.get("declared", {}) if isinstance(header, dict) else {})
             engine = cls(
                 FeatureSet(header["columns"]),
                 instrument=Instrument(**header["instrument"]),
@@ -173,13 +178,31 @@ class Engine(_core.Engine):
             if engine.features.fingerprint != header["fingerprint"]:
                 raise ValueError(f"its features were computed differently by version {header['version']}")
             engine._restore(blob)
+        except NotDeclared:
+            raise
         except (ValueError, TypeError, LookupError) as error:
             raise CorruptSnapshot(f"the snapshot cannot be restored: {error}") from error
         return engine
 
+    @staticmethod
+    def _check_declared(users: dict[str, int]) -> None:
+        """Features of users' own are code of this process, not of the snapshot."""
+        known = {c.kernel.name: c.kernel.version for c in catalogue().declared}
+        missing = [name for name in users if name not in known]
+        if missing:
+            raise NotDeclared(
+                f"the snapshot holds features that this process has not declared: {', '.join(missing)}; "
+                "import the module with their @smartcore.feature first"
+            )
+        changed = [name for name in users if users[name] != known[name]]
+        if changed:
+            raise ValueError(f"the code of {', '.join(changed)} is not what it was when the snapshot was made")
+
     def copy(self) -> Engine:
         """An independent engine in the same state."""
-        return type(self).restore(self.snapshot())
+        engine = type(self)(self.features, instrument=self.instrument, bars=self.bars, out_of_order=self.out_of_order)
+        engine._restore(self.snapshot())
+        return engine
 
     def __copy__(self) -> Engine:
         return self.copy()
