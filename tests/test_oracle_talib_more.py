@@ -11,7 +11,14 @@
 | vortex | VORTEX | none | compared from the first value |
 | vertical_horizontal | VHF | none | compared from the first value |
 | forecast_error | FOSC | theirs is in per cent | 100 times ours |
-| regression_residual | LINEARREG, STDDEV | none | (close - LINEARREG) / STDDEV, at 1e-7 |
+| regression_residual | LINEARREG, STDDEV | none | (close - LINEARREG) / STDDEV, at 1e-7 || stoch_rsi | STOCHRSI, MAX, MIN | ours is of 1, theirs of 100 | compared from the first value where the range is not 0 |
+| cmo | CMOU | none | compared from the first value |
+| tsi, stochastic_momentum | TSI, SMI | their averages begin otherwise | compared once both have converged |
+| trix | TRIX | theirs is in per cent | compared from the first value |
+| ultimate_oscillator, intraday_momentum | ULTOSC, IMI | none on bars with range | compared from the first value |
+| awesome_oscillator, qstick, elder_ray | AO, AC, QSTICK, ERI | ours are over ATR(14) | times ATR |
+| balance_of_power | BOP, SMA | ours is its mean | SMA of theirs |
+| coppock | COPPOCK | theirs is in per cent | compared from the first value |
 """
 
 from __future__ import annotations
@@ -62,3 +69,39 @@ def test_lines(bars, n):
     agree(bars[f"forecast_error_{n}"], talib.FOSC(bars.close, n) / 100)
     away = bars.close - talib.LINEARREG(bars.close, n)
     agree(bars[f"regression_residual_{n}"] * talib.STDDEV(bars.close * 1e4, n) / 1e4, away, limit=1e-7)
+
+
+@pytest.mark.parametrize("n", [5, 14, 50])
+def test_momentum(bars, n):
+    rsi = talib.RSI(bars.close, n)
+    known = ~np.isnan(rsi)
+    place = np.full(len(rsi), np.nan)
+    place[known] = talib.STOCHF(rsi[known], rsi[known], rsi[known], n, 1)[0] / 100
+    agree(bars[f"stoch_rsi_{n}"], place)
+    agree(bars[f"cmo_{n}"], talib.CMOU(bars.close, n))
+    agree(bars[f"trix_{n}"], talib.TRIX(bars.close, n) / 100)
+    agree(
+        bars[f"ultimate_oscillator_{n}_{2 * n}_{4 * n}"], talib.ULTOSC(bars.high, bars.low, bars.close, n, 2 * n, 4 * n)
+    )
+    agree(bars[f"intraday_momentum_{n}"], talib.IMI(bars.open, bars.close, n))
+    agree(bars[f"balance_of_power_{n}"], talib.SMA(talib.BOP(bars.open, bars.high, bars.low, bars.close), n))
+
+
+def test_momentum_that_begins_otherwise(bars):
+    agree(bars["tsi_25_13"], talib.TSI(bars.close, 25, 13), converged=1500)
+    theirs = talib.SMI(bars.high, bars.low, bars.close, 13, 2, 25, 9)[0]
+    agree(bars["stochastic_momentum_13_25_2"], theirs, converged=1500)
+
+
+def test_momentum_in_average_ranges(bars):
+    atr = talib.ATR(bars.high, bars.low, bars.close, 14)
+    agree(bars["awesome_oscillator_5_34"] * atr, talib.AO(bars.high, bars.low, 5, 34))
+    agree(bars["awesome_oscillator_5_34_acceleration"] * atr, talib.AC(bars.high, bars.low, 5, 34, 5))
+    bull, bear = talib.ERI(bars.high, bars.low, bars.close, 13)
+    agree(bars["elder_ray_13_bull"] * atr, bull)
+    agree(bars["elder_ray_13_bear"] * atr, bear)
+    agree(bars["qstick_50"] * atr, talib.QSTICK(bars.open, bars.close, 50))
+
+
+def test_coppock(bars):
+    agree(bars["coppock_14_11_10"], talib.COPPOCK(bars.close, 10, 11, 14) / 100)

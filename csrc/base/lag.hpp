@@ -34,6 +34,25 @@ struct Lag {
     double gap = 0;  // x - average
 };
 
+// The same of what has no level (changes, shares, volumes): the average itself.
+struct Fading {
+    static Fading ema(double n) noexcept { return {2 / (n + 1), static_cast<std::uint64_t>(n)}; }
+
+    void push(double x) noexcept {
+        if (count >= n) {
+            level = faded(level + alpha * (x - level));
+            return;
+        }
+        level += x;
+        if (++count == n) level /= static_cast<double>(n);
+    }
+    bool ready() const noexcept { return count == n; }
+
+    double alpha;
+    std::uint64_t n, count = 0;
+    double level = 0;
+};
+
 // K averages in a row, each of the one before.
 template <int K>
 struct Lags {

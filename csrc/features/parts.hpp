@@ -35,6 +35,18 @@ struct Volume {
 struct Typical {
     static double of(const Bar& b) noexcept { return (b.high + b.low + b.close) / 3; }
 };
+struct Body {
+    static double of(const Bar& b) noexcept { return b.close - b.open; }
+};
+struct BodyShare {  // of the range
+    static double of(const Bar& b) noexcept {
+        const double range = b.high - b.low;
+        return range > 0 ? (b.close - b.open) / range : 0;
+    }
+};
+struct MiddleAway {  // the middle of the bar less its close: the middle itself would be rounded
+    static double of(const Bar& b) noexcept { return 0.5 * ((b.high - b.close) + (b.low - b.close)); }
+};
 // Close less the close before.
 struct Change {
     explicit Change(Graph&) {}
@@ -208,6 +220,11 @@ struct Wilder {
     [[no_unique_address]] Source<S, E> source;
     Smooth smooth;
 };
+
+// What is measured in average ranges is measured in these.
+inline auto usual_range(Graph& g) { return g.part<Wilder<TrueRange>>(14); }
+// x of these; 0 where nothing ever moved, NaN while either is not known.
+inline double in_ranges(double x, double range) noexcept { return range > 0 ? x / range : range * x; }
 
 // ---- real time ----
 

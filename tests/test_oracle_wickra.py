@@ -1,0 +1,44 @@
+# ruff: noqa: E501, F811  (the table below; a fixture that is imported)
+"""wickra as the oracle of what TA-Lib does not have; conventions as in test_oracle_talib.
+
+| column | wickra | difference | what the test does |
+| --- | --- | --- | --- |
+| kst | KST | theirs is in per cent | compared from the first value |
+| demarker | TDDeMarker | none | compared from the first value |
+| relative_vigor | RVI | none | compared from the first value |
+| laguerre_rsi | LaguerreRSI | theirs is in per cent and begins elsewhere | compared once both have converged |
+| fisher | FisherTransform | theirs is of the close | on bars whose middle is their close |
+| schaff_trend_cycle | STC | theirs begins elsewhere, and is of a difference of two averages | compared once both have converged, at 1e-7 |
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from test_oracle_talib import Bars, agree, bars  # noqa: F401
+
+wickra = pytest.importorskip("wickra", reason="wickra is not installed")
+
+
+def run(indicator, values):
+    """A column, or one for each output."""
+    rows = [indicator.update(value) for value in values]
+    width = next(np.size(row) for row in rows if row is not None)
+    table = np.array([[np.nan] * width if row is None else np.ravel(row) for row in rows], float)
+    return table.T if width > 1 else table[:, 0]
+
+
+def candles(b):
+    columns = (b.open, b.high, b.low, b.close, b.volume)
+    return [(*row, i) for i, row in enumerate(zip(*(c.tolist() for c in columns), strict=True))]
+
+
+def test_momentum(bars):
+    agree(bars["kst"], run(wickra.KST(), bars.close)[0] / 100, converged=60)
+    agree(bars["demarker_14"], run(wickra.TDDeMarker(14), candles(bars)))
+    agree(bars["relative_vigor_10"], run(wickra.RVI(10), candles(bars)))
+    agree(bars["laguerre_rsi_0.5"], run(wickra.LaguerreRSI(0.5), bars.close) / 100, converged=500)
+    points = bars.events.copy()
+    points["v0"] = points["v1"] = points["v2"] = points["v3"]
+    agree(Bars(points)["fisher_10"], run(wickra.FisherTransform(10), bars.close), converged=500)
+    agree(bars["schaff_trend_cycle_10_23_50"], run(wickra.STC(), bars.close), converged=2000, limit=1e-7)
