@@ -114,6 +114,59 @@ def small(n: int = 3000, seed: int = 5) -> NDArray[np.void]:
     return _final(np.concatenate(parts))
 
 
+HOUR = 60 * MINUTE
+# (hours from value to value, how it is drawn) of each series; a flow comes when it comes
+SERIES = {
+    "funding": 8, "basis": 6, "open_interest": 4, "long_short_ratio": 8, "taker_ratio": 6, "liquidations": 5,
+    "implied_volatility": 5, "skew": 8, "fear_greed": 12, "exchange_flow": 8, "rate": 24, "other": 48,
+}  # fmt: skip
+
+
+@cache
+def mixed(days: int = 60, seed: int = 12) -> NDArray[np.void]:
+    """Bars of two hours among scores of all sources and all auxiliary series: bursts and long silences, equal times,
+    weights of 0, scores of 0, values that stand, flows of both signs."""
+    rng = np.random.default_rng(seed)
+    close = 100 * np.exp(np.cumsum(rng.standard_t(4, 12 * days) * 0.004))
+    close[200:230] = close[200]
+    open_ = np.concatenate([[100], close[:-1]])
+    ts = START + 2 * HOUR * np.arange(1, len(close) + 1)
+    parts = [
+        ev.bars(ts, open_, np.maximum(open_, close), np.minimum(open_, close), close, rng.gamma(1, 10, len(close)))
+    ]
+
+    n = 15 * days
+    busy = np.where(np.arange(n) % 150 < 40, 0.1, 1)
+    when = START + (HOUR * np.cumsum(rng.exponential(1.6, n) * busy * 1.3)).astype(np.int64)
+    when = np.where(rng.random(n) < 0.1, np.roll(when, 1), when)  # equal times
+    when = np.sort(np.where(rng.random(n) < 0.1, ts[rng.integers(0, len(ts), n)], when))
+    mood = np.convolve(rng.normal(size=n), np.ones(20) / 6, "same")
+    value = np.clip(np.round(0.3 * mood + rng.normal(0, 0.4, n), 2), -1, 1) * (rng.random(n) > 0.08)
+    value[500:520] = 0.25
+    weight = np.round(rng.gamma(1, 1, n), 2) * (rng.random(n) > 0.05)
+    source = rng.choice(5, n, p=[0.1, 0.35, 0.4, 0.1, 0.05])
+    parts.append(
+        ev.scores(when, value, weight, source)[(when < START + 20 * 24 * HOUR) | (when > START + 24 * 24 * HOUR)]
+    )
+
+    for name, hours in SERIES.items():
+        n = 24 * days // hours
+        when = START + HOUR * hours * np.arange(n) + rng.integers(0, 5, n) * MINUTE
+        walk = np.cumsum(rng.normal(size=n)) * 0.1
+        walk[n // 3 : n // 3 + 6] = walk[n // 3]
+        value = {
+            "open_interest": 5e9 * np.exp(0.2 * walk), "long_short_ratio": np.exp(walk),
+            "taker_ratio": np.exp(0.3 * rng.normal(size=n)),
+            "implied_volatility": 60 * np.exp(0.5 * walk), "fear_greed": np.clip(np.round(50 + 20 * walk), 0, 100),
+            "rate": np.round(4 + 0.2 * walk, 2),
+        }.get(name, np.round(walk * 1e-3 + rng.normal(0, 2e-4, n), 5))  # fmt: skip
+        if name in ("liquidations", "exchange_flow"):
+            when = np.sort(START + HOUR * rng.uniform(0, 24 * days, n).astype(np.int64))
+            value = rng.choice([-1, 1], n) * np.round(rng.pareto(1.5, n) * 1e5)
+        parts.append(ev.aux(when, name, value))
+    return _final(ev.merge(*parts))
+
+
 @cache
 def quotes_only(n: int = 1000, seed: int = 7) -> NDArray[np.void]:
     """A feed without depth: quotes, locked and crossed at times, and trades."""
@@ -141,9 +194,7 @@ def simulated(seconds: float = 400, seed: int = 11) -> NDArray[np.void]:
     side, levels = np.repeat([1, -1], [len(bids), len(asks)]), np.concatenate([bids, asks])
     row = np.arange(len(levels))
     ts = int(events["ts"][healed])
-    snapshot = ev.depth(
-        np.full(len(row), ts), side, levels[:, 0], levels[:, 1], last=row == row[-1], snapshot=row == 0
-    )
+    snapshot = ev.depth(np.full(len(row), ts), side, levels[:, 0], levels[:, 1], last=row == row[-1], snapshot=row == 0)
     head = np.concatenate([events[: broken + 1], ev.gap(int(events["ts"][broken])), events[broken + 1 : healed + 1]])
     return _final(np.concatenate([head, snapshot, events[healed + 1 :]]))
 
@@ -190,3 +241,63 @@ def recorded_book(file: Path, n: int = 20_000) -> NDArray[np.void]:
 def recorded_events(file: Path, n: int | None = None) -> NDArray[np.void]:
     """The first n events of a recording, as the package's own readers give them."""
     return _final(sc.read(file)[:n].copy())
+
+
+@cache
+def recorded_texts(folder: Path, symbol: str = "AAPL", every: int = 4) -> NDArray[np.void]:
+    """A stock's closes, every fourth post on it as scored by `TextScorer`, and the VIX; of those below the data folder.
+
+    Posts count by their length; who wrote them is guessed from what is in them. Series that nobody recorded have
+    stand-ins made of the same recordings (breadth, volume and gaps of 87 stocks): real numbers, of another meaning.
+    """
+    import pandas as pd
+
+    from smartcore.market.text import TextScorer
+
+    day = 24 * HOUR
+    prices = pd.read_parquet(folder / "direction_bench/acl18_prices_2012_2015.parquet")
+    vix = pd.read_parquet(folder / "daily_equities/vix_1990_2015.parquet")
+    posts = pd.read_parquet(folder / "stock_tweets/stocknet_tweets_2014-01_2015-09.parquet")
+
+    def stamps(dates: pd.Series) -> NDArray[np.int64]:  # known after the close in New York
+        return pd.to_datetime(dates).to_numpy().astype("datetime64[ns]").astype(np.int64) + 21 * day // 24
+
+    stock = prices[prices["symbol"] == symbol]
+    fields = [stock[c].to_numpy() for c in ("open", "high", "low", "close", "volume")]
+    fields[1], fields[2] = np.maximum.reduce(fields[:4]), np.minimum.reduce(fields[:4])
+    parts = [ev.bars(stamps(stock["date"]), *fields)]
+
+    posts = posts[posts["symbol"] == symbol].sort_values("ts_event", kind="stable").iloc[::every]
+    text = posts["text"]
+    analyst = text.str.contains("upgrade|downgrade|price target|analyst")
+    source = np.where(analyst, "analyst", np.where(text.str.contains("URL"), "news", "social"))
+    when = posts["ts_event"].dt.as_unit("ns").astype("int64").to_numpy()
+    parts.append(TextScorer().events(when, text, source, text.str.split().str.len().to_numpy() / 10))
+
+    prices = prices.sort_values(["symbol", "date"], kind="stable")
+    before = prices.groupby("symbol")["close"].shift()
+    month = prices.groupby("symbol")["close"].shift(20)
+    prices = prices.assign(
+        move=np.log(prices["close"] / before), gap=prices["open"] / before - 1, up=prices["close"] > before,
+        high_month=100.0 * (prices["close"] > month), width=(prices["high"] - prices["low"]) / prices["close"],
+    )  # fmt: skip
+    prices["net"] = np.where(prices["up"], 1, -1) * prices["volume"]
+    prices["forced"] = np.where(prices["move"].abs() > 0.03, np.sign(prices["move"]) * prices["volume"], 0)
+    prices = prices.replace([np.inf, -np.inf], np.nan)
+    days = prices.groupby("date").agg(
+        funding=("move", "mean"), basis=("gap", "mean"), open_interest=("volume", "sum"), ups=("up", "mean"),
+        liquidations=("forced", "sum"), fear_greed=("high_month", "mean"), exchange_flow=("net", "sum"),
+        rate=("width", "mean"),
+    )  # fmt: skip
+    days["long_short_ratio"] = (days["ups"] + 0.01) / (1.01 - days["ups"])
+    bought, sold = (1.01 * days["open_interest"] + sign * days["exchange_flow"] for sign in (1, -1))
+    days["taker_ratio"] = bought / sold
+    days = days.iloc[30:]
+    vix = vix[pd.to_datetime(vix["date"]) >= pd.to_datetime(stock["date"].iloc[0])]
+    parts.append(ev.aux(stamps(vix["date"]) + 15 * MINUTE, "implied_volatility", vix["close"].to_numpy()))
+    parts.append(
+        ev.aux(stamps(vix["date"]) + 16 * MINUTE, "skew", (vix["high"] + vix["low"] - 2 * vix["close"]).to_numpy())
+    )
+    when = stamps(days.index.to_series()) + 20 * MINUTE
+    parts += [ev.aux(when, name, days[name].to_numpy()) for name in days.columns.drop("ups")]
+    return _final(ev.merge(*parts))

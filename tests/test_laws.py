@@ -27,6 +27,9 @@ FAMILIES = set(filter(None, os.environ.get("SMARTCORE_FAMILIES", "").split(","))
 CATALOGUE = [kernel for kernel in sc.catalogue() if not FAMILIES or kernel.family in FAMILIES]
 DEFAULT = sc.FeatureSet(c.name for c in sc.catalogue().columns if c.kernel in CATALOGUE)
 ON_BARS = [kernel for kernel in CATALOGUE if kernel.wakes == ("bar",)]
+BARS = sc.FeatureSet(  # what bars alone make known
+    c.name for c in DEFAULT.wakes("bar").specs if not {"score", "aux", "peer", "basket"} & set(c.kernel.wakes)
+)
 OF_BOOK = ("book", "depth", "ofi", "queue")  # families whose columns are unknown while the book is
 OF_TRADES_AND_BOOK = [kernel for kernel in CATALOGUE if {"trade", "book"} & set(kernel.wakes)]
 NAN = np.float64("nan").view(np.uint64)
@@ -69,6 +72,7 @@ CASES = {
     "everything, bars of 300 dollars": (lambda _: without_bars(streams.small(seed=7)), "300 dollars"),
     "everything, bars of 2 net trades": (lambda _: without_bars(streams.small(seed=8)), "2 imbalance"),
     "quotes": (lambda _: streams.quotes_only(), "500ms"),
+    "scores and series": (lambda _: streams.mixed(), None),
     "simulated": (lambda _: streams.simulated()[:12_000], "100ms"),
     "recorded book": (
         lambda recorded: streams.recorded_book(recorded("binance_l2_2024/spot_btcusdt_2024-08-08.parquet"))[:8000],
@@ -82,6 +86,7 @@ CASES = {
         lambda recorded: streams.recorded_events(recorded(STOCK), 8000),
         "500ms",
     ),
+    "recorded texts": (lambda recorded: streams.recorded_texts(recorded("stock_tweets").parent)[-6000:], None),
     "recorded bars": (
         lambda recorded: streams.recorded_bars(recorded("crypto_bars_1m/binanceus_2023_depeg/BTCUSDC.parquet"), 1500),
         None,
@@ -294,7 +299,7 @@ def test_bars_from_trades_equal_the_same_bars_fed():
     """A bar that the engine builds and closes by itself means the same as one that is handed to it."""
     trades = streams.simulated()
     trades = trades[trades["kind"] == ev.Kind.TRADE]
-    columns = DEFAULT.wakes("bar")
+    columns = BARS
     for rule in ("2s", "5 trades", "40 volume", "2e3 dollars", "4 imbalance"):
         engine, bars, rows = sc.Engine(columns, bars=rule), [], []
         for e in trades:
@@ -324,6 +329,7 @@ def test_every_column_lives(recorded):
         "perpetual": (streams.recorded_events(recorded(PERPETUAL)), "100ms", "500ms"),
         "stock": (streams.recorded_events(recorded(STOCK)), "1s", "1s"),
         "minutes": (streams.recorded_bars(recorded(MINUTES), 10_000), None, "bar"),
+        "texts": (streams.recorded_texts(recorded("stock_tweets").parent), None, "event"),
     }
     dead = set(DEFAULT.columns)
     for events, bars, sample in lives.values():
@@ -360,7 +366,7 @@ def test_warm_up_is_as_declared(kernel):
 
 def test_bar_kernels_sleep_through_other_events():
     events = streams.simulated()[:5000]
-    table = sc.Engine(DEFAULT.wakes("bar")).run(events, "event")
+    table = sc.Engine(BARS).run(events, "event")
     assert np.isnan(table).all()
     bar = streams.bars(1)
     engine = sc.Engine(["candle_body"])
@@ -413,7 +419,7 @@ def test_features_of_the_book_are_unknown_while_it_is():
 @pytest.mark.parametrize("make", [streams.flat_bars, streams.stop_and_go_bars], ids=["flat", "quiet and lively"])
 def test_unknown_only_where_documented(make):
     """After the warm-up a bar column is NaN only if its meaning says when it is unknown."""
-    columns = DEFAULT.wakes("bar")
+    columns = BARS
     table = sc.Engine(columns).run(make())
     for column, values in zip(columns.specs, table.T, strict=True):
         if "unknown" not in column.meaning.doc + column.kernel.doc and not TRAITS[column.kernel.name].needs_moves:
@@ -477,7 +483,7 @@ def test_a_bad_print_leaves_no_residue():
     recursive average is back within 1e-11 when its own decay says so."""
     n, at = 3600, 400
     good = streams.bars(n)
-    columns = DEFAULT.wakes("bar")
+    columns = BARS
     clean = sc.Engine(columns).run(good)
     for where, fields in PRINTS.items():
         events = good.copy()
@@ -500,7 +506,7 @@ def test_a_bad_print_leaves_no_residue():
 def test_a_bad_print_first_of_all_leaves_no_residue():
     """Nothing is measured from where the engine happened to begin."""
     good = streams.bars(3600)
-    columns = DEFAULT.wakes("bar")
+    columns = BARS
     events = good.copy()
     for name, value in PRINTS["all prices"].items():
         events.view(sc.BAR)[name][0] = value
@@ -525,8 +531,8 @@ def test_a_bad_trade_leaves_no_residue(where):
     for name, value in BAD_TRADES[where].items():
         bad.view(sc.TRADE)[name][at] = value
     names, rest = [], {}
-    for kernel in CATALOGUE:
-        if kernel.wakes == ("bar",) or not kernel.params or kernel.name == "vpin":
+    for kernel in OF_TRADES_AND_BOOK:
+        if not kernel.params or kernel.name == "vpin":
             continue  # vpin: buckets of volume, which its own test looks at
         fades = kernel.params[-1].form == "s"
         for output in range(len(kernel.outputs)):

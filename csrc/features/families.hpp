@@ -8,12 +8,14 @@ extern const Family trend, averages, momentum, volatility, volume, candle;
 extern const Family statistics, realised;
 extern const Family risk, session;
 extern const Family book, flow, impact;
+extern const Family score, auxiliary;
 
 inline const Family* const families[] = {
     &trend, &averages, &momentum, &volatility, &volume, &candle,
     &statistics, &realised,
     &risk, &session,
     &book, &flow, &impact,
+    &score, &auxiliary,
 };
 
 }  // namespace smartcore

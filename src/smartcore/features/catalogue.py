@@ -34,6 +34,8 @@ class Param(NamedTuple):
             return self.names[int(value)]
         if self.form == "s" and value < 1 and self.parse(text := f"{_shortest(value * 1e3)}ms") == value:
             return text
+        if self.form == "s" and value >= 3600 and self.parse(text := f"{_shortest(value / 3600)}h") == value:
+            return text
         return ("l" if self.form == "l" else "") + _shortest(value) + ("s" if self.form == "s" else "")
 
     def parse(self, text: str) -> float | None:
