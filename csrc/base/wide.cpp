@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "base/number.hpp"
+
 namespace smartcore {
 
 #if defined(__GNUC__)
@@ -32,6 +34,139 @@ Below count_below(const double* values, std::uint32_t n, double x) noexcept {
         equal += values[i] == x;
     }
     return {less, equal};
+}
+
+SMARTCORE_WIDE
+void replace_sorted(double* values, std::uint32_t n, double old, double x) noexcept {
+#if defined(__GNUC__)
+    const Four gone = {old, old, old, old}, fresh = {x, x, x, x};
+    Four left = {-kInf, -kInf, -kInf, -kInf};
+    for (std::uint32_t i = 0; i < n; i += 4) {
+        Four here, next;
+        std::memcpy(&here, values + i, sizeof here);
+        std::memcpy(&next, values + i + 1, sizeof next);
+        const Four kept = here < gone ? here : next;
+        const Four before = __builtin_shufflevector(left, kept, 3, 4, 5, 6);
+        const Four least = before > fresh ? before : fresh;
+        const Four put = least < kept ? least : kept;
+        std::memcpy(values + i, &put, sizeof put);
+        left = kept;
+    }
+#else
+    double last = -kInf;
+    for (std::uint32_t i = 0; i < n; ++i) {
+        const double kept = values[i] < old ? values[i] : values[i + 1], least = last > x ? last : x;
+        values[i] = least < kept ? least : kept;
+        last = kept;
+    }
+#endif
+}
+
+#if defined(__GNUC__)
+namespace {
+inline void load(Four& v, const double* from) noexcept { std::memcpy(&v, from, sizeof v); }
+inline double total(const Four& v) noexcept { return (v[0] + v[1]) + (v[2] + v[3]); }
+}  // namespace
+#else
+namespace {
+struct Four {  // the same sums, side by side
+    double v[4];
+    Four& operator+=(const Four& b) noexcept {
+        for (int j = 0; j < 4; ++j) v[j] += b.v[j];
+        return *this;
+    }
+    friend Four operator+(Four a, const Four& b) noexcept { return a += b; }
+    friend Four operator*(Four a, const Four& b) noexcept {
+        for (int j = 0; j < 4; ++j) a.v[j] *= b.v[j];
+        return a;
+    }
+};
+inline void load(Four& v, const double* from) noexcept { std::memcpy(&v, from, sizeof v); }
+inline double total(const Four& v) noexcept { return (v.v[0] + v.v[1]) + (v.v[2] + v.v[3]); }
+}  // namespace
+#endif
+
+SMARTCORE_WIDE
+double sum_of(const double* values, std::uint32_t n) noexcept {
+    Four a{}, b{};
+    std::uint32_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        Four x, y;
+        load(x, values + i), load(y, values + i + 4);
+        a += x, b += y;
+    }
+    double rest = 0;
+    for (; i < n; ++i) rest += values[i];
+    return total(a + b) + rest;
+}
+
+SMARTCORE_WIDE
+Three weighted_sums(const double* values, std::uint32_t n, const double* weights) noexcept {
+    const double *const u = weights, *const v = weights + n, *const w = weights + 2 * std::size_t{n};
+    Four a{}, b{}, c{}, a2{}, b2{}, c2{};
+    std::uint32_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        Four x, y, p, q;
+        load(x, values + i), load(y, values + i + 4);
+        load(p, u + i), load(q, u + i + 4), a += x * p, a2 += y * q;
+        load(p, v + i), load(q, v + i + 4), b += x * p, b2 += y * q;
+        load(p, w + i), load(q, w + i + 4), c += x * p, c2 += y * q;
+    }
+    Three rest{};
+    for (; i < n; ++i) rest.a += values[i] * u[i], rest.b += values[i] * v[i], rest.c += values[i] * w[i];
+    return {total(a + a2) + rest.a, total(b + b2) + rest.b, total(c + c2) + rest.c};
+}
+
+SMARTCORE_WIDE
+std::uint32_t count_nearer(const double* left, double a, const double* right, double b, std::uint32_t n) noexcept {
+    std::int64_t count = 0;
+    std::uint32_t i = 0;
+#if defined(__GNUC__)
+    const Four from = {a, a, a, a}, to = {b, b, b, b};
+    Mask nearer{};
+    for (; i + 4 <= n; i += 4) {
+        Four l, r;
+        load(l, left + i), load(r, right + i);
+        nearer -= from - l < r - to;
+    }
+    count = (nearer[0] + nearer[1]) + (nearer[2] + nearer[3]);
+#endif
+    for (; i < n; ++i) count += a - left[i] < right[i] - b;
+    return static_cast<std::uint32_t>(count);
+}
+
+SMARTCORE_WIDE
+std::uint8_t longest_run(std::uint8_t* runs, const std::uint8_t* values, std::uint32_t n, std::uint8_t value, std::uint8_t most) noexcept {
+    std::uint8_t longest = 0;
+    std::uint32_t i = 0;
+#if defined(__GNUC__)
+    using Bytes = std::uint8_t __attribute__((vector_size(32)));
+    const Bytes same = Bytes{} + value, top = Bytes{} + most;
+    Bytes best{};
+    for (; i + 32 <= n; i += 32) {
+        Bytes run, v;
+        std::memcpy(&run, runs + i, sizeof run);
+        std::memcpy(&v, values + i, sizeof v);
+        run = run < top ? run + 1 : top;
+        run &= reinterpret_cast<Bytes>(v == same);
+        best = best > run ? best : run;
+        std::memcpy(runs + i, &run, sizeof run);
+    }
+    using Half = std::uint8_t __attribute__((vector_size(16)));
+    Half low, high;
+    std::memcpy(&low, &best, sizeof low);
+    std::memcpy(&high, reinterpret_cast<const char*>(&best) + sizeof low, sizeof high);
+    low = low > high ? low : high;
+    high = __builtin_shufflevector(low, low, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15);
+    low = low > high ? low : high;
+    for (int k = 0; k < 8; ++k) longest = longest > low[k] ? longest : low[k];
+#endif
+    for (; i < n; ++i) {
+        const std::uint8_t more = runs[i] < most ? static_cast<std::uint8_t>(runs[i] + 1) : most;
+        runs[i] = values[i] == value ? more : 0;
+        longest = longest > runs[i] ? longest : runs[i];
+    }
+    return longest;
 }
 
 SMARTCORE_WIDE

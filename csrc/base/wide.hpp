@@ -19,6 +19,25 @@ struct Below {
 // values: it has nothing to guess wrong and nothing to keep in order.
 Below count_below(const double* values, std::uint32_t n, double x) noexcept;
 
+// In n sorted values, x takes the place of one that equals `old`. All of them are passed over, without a search: each is
+// kept or takes its right neighbour's value, and is then put between x and its left neighbour. Behind the values there is
+// infinity, up to a multiple of four and one more; with `old` infinite too, x is added.
+void replace_sorted(double* values, std::uint32_t n, double old, double x) noexcept;
+
+double sum_of(const double* values, std::uint32_t n) noexcept;  // in eight interleaved sums
+
+// Sums of values times weights; row by row, n weights each.
+struct Three {
+    double a, b, c;
+};
+Three weighted_sums(const double* values, std::uint32_t n, const double* weights) noexcept;
+
+// How many k below n have a - left[k] < right[k] - b.
+std::uint32_t count_nearer(const double* left, double a, const double* right, double b, std::uint32_t n) noexcept;
+
+// Each run goes on by one, to `most`, where the value equals `value`, and ends elsewhere; the longest of them.
+std::uint8_t longest_run(std::uint8_t* runs, const std::uint8_t* values, std::uint32_t n, std::uint8_t value, std::uint8_t most) noexcept;
+
 // Sum of |value - x|, in four interleaved sums.
 double sum_distance(const double* values, std::uint32_t n, double x) noexcept;
 

@@ -163,7 +163,7 @@ template <class S, class E = Bar>
 struct Quantiles {
     static constexpr std::uint32_t kMost = 4;
     struct Told {
-        double away[kMost];
+        double away[kMost], robust;
     };
     Quantiles(Graph& g, double n, double) : source(g), values(g.arena(), count_of(n)) {}
     void update(const E& e, In in, Out out) noexcept {
@@ -173,11 +173,14 @@ struct Quantiles {
         if (!values.full()) return;
         for (std::uint32_t i = 0; i < kMost; ++i)
             if (i < wanted) out[i] = values.above_quantile(in, x, quantile[i]);
+        if (!robust) return;
+        const auto [distance, mad] = values.robust(in, x);
+        out[kMost] = ratio(distance, mad);
     }
     [[no_unique_address]] Source<S, E> source;
     Sorted values;
     double quantile[kMost] = {};
-    std::uint32_t wanted = 0, unused = 0;
+    std::uint32_t wanted = 0, robust = false;  // robust: distance from the median in median absolute deviations is wanted
 };
 // The lane of one quantile.
 template <class S, class E = Bar>

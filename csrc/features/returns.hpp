@@ -1,5 +1,6 @@
 // What the statistical families share: returns beside earlier ones, and many sums over one window.
 #pragma once
+#include "base/tally.hpp"
 #include "features/parts.hpp"
 
 namespace smartcore {
@@ -32,6 +33,22 @@ struct SquaredRange {
         out[0] = x * x;
     }
 };
+
+// The last values of a node that tells one number every bar; the first may be NaN.
+template <class S>
+struct Kept {
+    struct Told {};
+    explicit Kept(Graph& g) : source(g.part<S>()), values(g.arena(), 2 + kBlock) {}
+    void update(const Bar&, In in) noexcept { values.push(in, in.lane(source.lane)); }
+    Ref<S> source;
+    History values;
+};
+template <class S>
+Ref<Kept<S>> kept(Graph& g, double n) {
+    const auto p = g.part<Kept<S>>();
+    g[p].values.reserve(g.arena(), count_of(n) + 1 + kBlock);  // a block reads from before it
+    return p;
+}
 
 // What X told some bars ago beside what Y tells now. X and Y are nodes that tell one number every bar, NaN at first.
 template <class X, class Y, std::uint32_t Lag>
