@@ -128,7 +128,7 @@ def test_run_on_bars(bars_file, tmp_path):
     self_contained(out.read_text())
     last = document("why", "last", "--journal", tmp_path / "run.journal")
     assert last["decision"]["ts"] == (1_700_000_000 + 60 * 400) * SECOND
-    assert last["policy"]["every"] == "bar" and len(last["row"]) == 121
+    assert last["policy"]["every"] == "bar" and len(last["row"]) == len(sc.FeatureSet.default())
     assert document("run", "--data", bars_file, "--limit", 7)["decisions"] == 7
     assert document("run", "--data", bars_file, "--every", "100 events")["decisions"] == 4
     assert document("run", "--data", bars_file, "--models", "gru")["gates"]["model"]["failed"] == 400

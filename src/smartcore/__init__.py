@@ -42,12 +42,14 @@ if TYPE_CHECKING:
     from smartcore.bot.journal import why
     from smartcore.bot.orchestrator import Orchestrator
     from smartcore.decide import Decision, Policy, decide
+    from smartcore.features.audit import audit
     from smartcore.features.user import feature
     from smartcore.market.readers import read
     from smartcore.market.simulator import simulate
     from smartcore.models import Model
 
 _LAZY = {
+    "audit": "smartcore.features.audit",
     "Decision": "smartcore.decide",
     "Model": "smartcore.models",
     "Orchestrator": "smartcore.bot.orchestrator",
@@ -63,8 +65,8 @@ __all__ = [
     "AUX", "BAR", "BASKET", "DEPTH", "EVENT", "PEER", "QUOTE", "SCORE", "SERIES", "SOURCES", "TRADE",
     "ContractMismatch", "CorruptSnapshot", "Decision", "Engine", "FeatureSet", "Flag", "Instrument", "InvalidData",
     "InvalidEvent", "InvalidFeature", "Kind", "Model", "NotDeclared", "Orchestrator", "OutOfOrder", "Policy",
-    "SmartcoreError", "UnknownFeature", "__version__", "build_config", "catalogue", "decide", "feature", "read",
-    "simulate", "why",
+    "SmartcoreError", "UnknownFeature", "__version__", "audit", "build_config", "catalogue", "decide", "feature",
+    "read", "simulate", "why",
 ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""``smartcore demo | run | features | why | version``. Every command takes ``--json``: one document on standard
+"""``smartcore demo | run | features | audit | why | version``. Every command takes ``--json``: one document on standard
 output, nothing else.
 
 Exit codes: 0 done, 1 a check failed, 2 something asked for cannot be had (the message says what), 130 interrupted.
@@ -121,6 +121,72 @@ def features(options: argparse.Namespace) -> int:
 
 def _bound(value: float | None) -> str:
     return "" if value is None else f"{value:g}"
+
+
+def audit(options: argparse.Namespace) -> int:
+    """Whether anything looks ahead."""
+    from smartcore.features.audit import audit
+
+    subject: Any = None
+    if options.target is not None:
+        if options.features:
+            raise Refused("--features: names of columns, or a file, not both")
+        subject = _target(options.target)
+    elif options.features:
+        subject = [name.strip() for name in options.features.split(",") if name.strip()]
+    function = callable(subject) and not isinstance(subject, sc.FeatureSet)
+    data: Any = None
+    if options.data:
+        data = _table(Path(options.data)) if function else sc.read(options.data)
+    for name in ("rows", "cuts"):
+        if (value := getattr(options, name)) is not None and value < 1:
+            raise Refused(f"--{name} {value}: a number above 0 is wanted")
+    report = audit(subject, data, bars=options.bars, cuts=options.cuts, rows=options.rows)
+    if not options.json:
+        print(report)
+    return _done(options, report.to_dict())
+
+
+def _target(text: str) -> Any:
+    """The features that a file declares, or a function in it: FILE.py or FILE.py:NAME."""
+    import importlib.util
+
+    name, _, wanted = text.partition(":") if not Path(text).exists() else (text, "", "")
+    path = Path(name)
+    if not path.is_file():
+        raise Refused(f"{name}: there is no such file")
+    before = {c.name for c in sc.catalogue().declared}
+    sys.path.insert(0, str(path.resolve().parent))
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise Refused(f"{name}: a Python file is wanted")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    declared = [c for c in sc.catalogue().declared if c.name not in before]
+    if wanted:
+        those = [c.name for c in declared if wanted in (c.name, c.kernel.name)]
+        if those:
+            return sc.FeatureSet(those)
+        found = getattr(module, wanted, None)
+        if not callable(found):
+            raise Refused(f"{name} has no function {wanted!r}")
+        return found
+    if not declared:
+        raise Refused(
+            f"{name} declares no features with @smartcore.feature; for a function of it write {name}:FUNCTION"
+        )
+    return sc.FeatureSet(c.name for c in declared)
+
+
+def _table(path: Path) -> Any:
+    """A file as a DataFrame, as it is."""
+    import pandas as pd
+
+    readers = {".parquet": pd.read_parquet, ".feather": pd.read_feather, ".csv": pd.read_csv}
+    if path.suffix not in readers:
+        raise Refused(f"{path}: a file of type {', '.join(readers)} is wanted")
+    return readers[path.suffix](path)
 
 
 def why(options: argparse.Namespace) -> int:
@@ -278,6 +344,23 @@ def parser() -> argparse.ArgumentParser:
 
     sub = command("features", features, "every column: unit, range, what wakes it, warm-up, meaning")
     sub.add_argument("--group", help="one group only")
+
+    sub = command(
+        "audit", audit, "whether any value changes when later data arrive: features, or a function over a frame"
+    )
+    sub.add_argument(
+        "target",
+        nargs="?",
+        metavar="FILE.py[:NAME]",
+        help="the features that a file declares, one of them, or a function of a DataFrame (default: all columns)",
+    )
+    sub.add_argument("--features", metavar="NAMES", help="columns of the catalogue, with commas")
+    sub.add_argument("--data", metavar="FILE", help="a recording, or for a function any table (default: simulated)")
+    sub.add_argument("--bars", metavar="RULE", help='built from trades: "1s", "500 trades", "1e6 dollars"')
+    sub.add_argument(
+        "--cuts", type=int, metavar="N", help="prefixes to try (default: 60; about ten seconds for a function)"
+    )
+    sub.add_argument("--rows", type=int, metavar="N", help="events or rows to take (default 8000, 1500 for a function)")
 
     sub = command("why", why, "one decision from a journal: each gate and by how much it passed or failed")
     sub.add_argument("id", help='id of a decision, or "last"')
