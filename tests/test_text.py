@@ -81,6 +81,7 @@ def test_lexicon_of_ones_own(scorer, tmp_path):
     text = "Acme frobnicates the gizmo chain"
     assert scorer.score(text) == 0
     assert TextScorer({"gizmo chain": -3.0}).score(text) < -0.4
+    assert TextScorer({"Gizmo-Chain": -3.0}).score("the gizmo-chain") < -0.4
     file = tmp_path / "words.tsv"
     file.write_text("# mine\nfrobnicates\t2.5\ngizmo chain\t0\tbad\nfalls\t0\n")
     assert TextScorer(file).score(text) > 0.3

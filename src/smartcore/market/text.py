@@ -69,8 +69,7 @@ class Word(NamedTuple):
 
 
 def read_lexicon(path: str | Path) -> dict[str, Word]:
-    """Entries of a file: word or phrase in lower case without hyphens, valence, kind, divided by tabs. Raises
-    ValueError."""
+    """Entries of a file: word or phrase, valence, kind, divided by tabs. Raises ValueError."""
     entries = {}
     for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), 1):
         if not line or line.startswith("#"):
@@ -133,7 +132,7 @@ class TextScorer(_Events):
         if isinstance(lexicon, str | Path):
             entries |= read_lexicon(lexicon)
         elif lexicon is not None:
-            entries |= {k.lower(): v if isinstance(v, Word) else Word(float(v)) for k, v in lexicon.items()}
+            entries |= {k: v if isinstance(v, Word) else Word(float(v)) for k, v in lexicon.items()}
         self._vader = SentimentIntensityAnalyzer()
         valence = self._vader.lexicon
         for word in valence:
@@ -141,7 +140,7 @@ class TextScorer(_Events):
         self._kind: dict[str, str] = {}
         self._phrases: dict[str, list[list[str]]] = {}
         for phrase, word in entries.items():
-            parts = phrase.split()
+            parts = _HYPHEN.sub(" ", phrase.lower()).split()
             token = "_".join(parts)
             self._kind[token] = word.kind
             valence[token] = word.valence
