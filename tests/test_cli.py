@@ -174,6 +174,38 @@ def test_features():
     assert all(f["group"] == "technical" for f in document("features", "--group", "technical")["features"])
 
 
+
+def test_features_looked_for():
+    found = document("features", "wilder", "--family", "trend")["features"]
+    assert found and all("Wilder" in f["source"] and f["family"] == "trend" for f in found)
+    code, _, err = smartcore("features", "no such thing")
+    assert code == 2 and "'no such thing'" in err
+    code, _, err = smartcore("features", "--family", "trends")
+    assert code == 2 and "there is trend" in err
+
+
+@pytest.mark.parametrize("word", ["macd", "macd_12_26_9_histogram", "macd_5_20_3"])
+def test_all_there_is_to_say_of_a_feature(word):
+    code, out, _ = smartcore("features", word)
+    assert code == 0
+    for said in ("macd\n", "Appel", "wakes on   bar", "2 to 10000", "macd_{fast}_{slow}_{signal}_histogram", "34"):
+        assert said in out, said
+    d = document("features", word)
+    assert d["kernel"]["name"] == "macd" and "macd_12_26_9" in d["kernel"]["columns"] and d["kernels"] == 1
+
+
+def test_every_feature_can_be_asked_for():
+    for kernel in sc.catalogue():
+        assert kernel.name in cli._help(kernel) and json.dumps(cli._about(kernel), allow_nan=False)
+
+
+def test_features_as_a_page(tmp_path):
+    page = tmp_path / "features.html"
+    d = document("features", "--html", page)
+    assert d["kernels"] == len(sc.catalogue()) and d["bytes"] > 10_000
+    assert "rsi_14" in page.read_text(encoding="utf-8")
+
+
 def test_version():
     d = document("version")
     assert d["version"] == sc.__version__ and d["columns"] == len(sc.catalogue().columns)

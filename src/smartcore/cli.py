@@ -22,6 +22,7 @@ import smartcore as sc
 
 if TYPE_CHECKING:
     from smartcore.decide import Policy
+    from smartcore.features.catalogue import Kernel
 
 _FORMATS = ("auto", "binance", "lobster", "bitstamp", "ticks", "ohlcv")
 
@@ -94,16 +95,38 @@ def run(options: argparse.Namespace) -> int:
 
 
 def features(options: argparse.Namespace) -> int:
-    """The catalogue."""
+    """The catalogue: as a table, one kernel with all there is to say, or a page."""
     catalogue = sc.catalogue()
+    if options.html is not None:
+        from smartcore.features import page
+
+        size = page.write(options.html, catalogue)
+        if not options.json:
+            print(f"{options.html}: {len(catalogue)} kernels, {size:,} bytes")
+        return _done(options, {"html": str(options.html), "kernels": len(catalogue), "bytes": size})
     rows = catalogue.to_dicts()
-    if options.group is not None:
-        if options.group not in catalogue.groups:
-            raise Refused(f"--group {options.group}: there is {', '.join(catalogue.groups)}")
-        rows = [row for row in rows if row["group"] == options.group]
+    for name, known in (("group", catalogue.groups), ("family", catalogue.families)):
+        wanted = getattr(options, name)
+        if wanted is not None:
+            if wanted not in known:
+                raise Refused(f"--{name} {wanted}: there is {', '.join(known)}")
+            rows = [row for row in rows if row[name] == wanted]
+    kernel = _kernel(options.words)
+    if kernel is not None:
+        rows = [row for row in rows if row["kernel"] == kernel.name]
+        if not options.json:
+            print(_help(kernel))
+            return 0
+    for word in () if kernel else options.words:
+        rows = [row for row in rows if word.lower() in " ".join(map(str, row.values())).lower()]
+    if not rows:
+        raise Refused(
+            f"no column has {' and '.join(map(repr, options.words)) or 'that'} in its name, meaning or source"
+        )
     kernels = len({row["kernel"] for row in rows})
     if options.json:
-        return _done(options, {"kernels": kernels, "columns": len(rows), "features": rows})
+        about = {"kernel": _about(kernel)} if kernel is not None else {}
+        return _done(options, {"kernels": kernels, "columns": len(rows), **about, "features": rows})
     width = max(len(row["column"]) for row in rows)
     group = None
     for row in rows:
@@ -115,12 +138,70 @@ def features(options: argparse.Namespace) -> int:
         what = f"{row['unit']:<10.10} {span:<12} {wakes:<18.18} {row['warmup']:>5}"
         print(f"  {row['column']:<{width}}  {what}  {row['formula']}")
     print(f"\n{len(rows)} columns of {kernels} kernels: name, unit, range, events that wake it,")
-    print("events before its first value, meaning")
+    print("events before its first value, meaning; smartcore features NAME says more of one")
     return 0
 
 
 def _bound(value: float | None) -> str:
     return "" if value is None else f"{value:g}"
+
+
+def _kernel(words: Sequence[str]) -> Kernel | None:
+    """The kernel that one word names, or whose column it does."""
+    if len(words) != 1:
+        return None
+    for find in (sc.catalogue().kernel, lambda name: sc.catalogue().column(name).kernel):
+        try:
+            return find(words[0])
+        except sc.UnknownFeature:
+            pass
+    return None
+
+
+def _about(kernel: Kernel) -> dict[str, Any]:
+    """One kernel as plain values."""
+    from smartcore.features.page import bounds
+
+    return {
+        "name": kernel.name,
+        "doc": kernel.doc,
+        "group": kernel.group,
+        "family": kernel.family,
+        "wakes": list(kernel.wakes),
+        "source": kernel.source,
+        "version": kernel.version,
+        "params": [{"name": p.name, "bounds": bounds(p)} for p in kernel.params],
+        "outputs": [
+            {"column": "_".join(filter(None, (kernel.name, *("{" + p.name + "}" for p in kernel.params), o.suffix)))
+             if not kernel.names else o.suffix, "formula": o.doc, "unit": o.unit}
+            for o in kernel.outputs
+        ],
+        "columns": [c.name for c in (*sc.catalogue().columns, *sc.catalogue().declared) if c.kernel is kernel],
+    }  # fmt: skip
+
+
+def _help(kernel: Kernel) -> str:
+    import textwrap
+
+    from smartcore.features.page import span
+
+    about = _about(kernel)
+    lines = [kernel.name, *textwrap.wrap(kernel.doc, 100, initial_indent="  ", subsequent_indent="  "), ""]
+    lines += [
+        f"  {'wakes on':<10} {', '.join(kernel.wakes)}",
+        f"  {'group':<10} {kernel.group}, family {kernel.family}",
+    ]
+    lines += [f"  {'source':<10} {kernel.source}"] if kernel.source else []
+    lines += ["", "  parameters"] if kernel.params else []
+    lines += [f"    {p['name']:<12} {p['bounds']}" for p in about["params"]]
+    lines += ["", "  columns"]
+    for output, meaning in zip(about["outputs"], kernel.outputs, strict=True):
+        range_ = span(meaning.low, meaning.high)
+        lines.append(f"    {output['column']}: {meaning.unit}{', ' + range_ if range_ else ''}")
+        lines += textwrap.wrap(meaning.doc, 96, initial_indent="      ", subsequent_indent="      ")
+    lines += ["", "  warm-up, in events that wake it"]
+    shown = [c for c in (*sc.catalogue().columns, *sc.catalogue().declared) if c.kernel is kernel]
+    return "\n".join([*lines, *(f"    {c.name:<32} {c.warmup}" for c in shown)])
 
 
 def audit(options: argparse.Namespace) -> int:
@@ -343,7 +424,12 @@ def parser() -> argparse.ArgumentParser:
     bot(sub, 2.0)
 
     sub = command("features", features, "every column: unit, range, what wakes it, warm-up, meaning")
+    sub.add_argument(
+        "words", nargs="*", metavar="WORD", help="a kernel or column, of which all is said; or words to look for"
+    )
     sub.add_argument("--group", help="one group only")
+    sub.add_argument("--family", help="one family only: a file of csrc/features")
+    sub.add_argument("--html", metavar="FILE", help="write the catalogue as a page to search, sort and print")
 
     sub = command(
         "audit", audit, "whether any value changes when later data arrive: features, or a function over a frame"
