@@ -115,7 +115,7 @@ def test_no_unit_matters(factor):
 
 
 def test_a_bad_value_is_forgotten():
-    """What fades has lost a score of 1e9 after 100 half-lives; windows when it has left them."""
+    """What fades has lost a score, a value or a price of 1e9 after 100 half-lives; windows when it has left them."""
     rng = np.random.default_rng(2)
     n = 900
     ts = streams.START + np.cumsum(rng.integers(1, 40, n)) * 10**9
@@ -130,16 +130,30 @@ def test_a_bad_value_is_forgotten():
             params = [{"s": 10.0 * (i + 1), "n": 20.0, "x": 0.0}[p.form] for i, p in enumerate(kernel.params)]
             names.append(kernel.column(params, output).name)
     clean = sc.Engine(names).run(good, "event")
-    for kind in (ev.Kind.SCORE, ev.Kind.AUX):
+    for kind in (ev.Kind.SCORE, ev.Kind.AUX, ev.Kind.BAR):
         bad = good.copy()
         at = np.flatnonzero(bad["kind"] == kind)
         at = at[bad["ts"][at] == bad["ts"][at[len(at) // 5]]]
-        bad["v0"][at] = 1e9
+        for field in ("v0", "v1", "v2", "v3")[: 4 if kind == ev.Kind.BAR else 1]:
+            bad[field][at] = 1e9
         table = sc.Engine(names).run(bad, "event")
         assert not np.isinf(table).any()
         rest = np.searchsorted(good["ts"], good["ts"][at[0]] + 30 * 100 * 10**9)
         assert rest < len(good) - 1000
         np.testing.assert_allclose(table[rest:], clean[rest:], rtol=1e-11, atol=1e-11)
+
+
+def test_a_price_of_1e8_costs_no_digits():
+    """Moves of a few ticks of 0.01 at a price of 1e8."""
+    events = streams.mixed(40, 13).copy()
+    bars = np.flatnonzero(events["kind"] == ev.Kind.BAR)
+    price = 1e8 + 0.01 * np.cumsum(np.random.default_rng(0).integers(-3, 4, len(bars)))
+    for field in ("v0", "v1", "v2", "v3"):
+        events[field][bars] = price
+    known = Diary(events)
+    for kernel in KERNELS:
+        if "bar" in kernel.wakes:
+            compare(kernel, kernel.defaults[-1], events, known)
 
 
 @pytest.mark.parametrize("value", [1e100, -1e100, 1e-100, 0.0])

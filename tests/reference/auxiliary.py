@@ -102,7 +102,7 @@ def aux_price_correlation(diary, series, half_life):
     if len(mine) < 2:
         return np.full(diary.length, np.nan, np.longdouble)
     close = diary.close[diary.bars[np.searchsorted(diary.bars, mine) - 1]]
-    d, r = np.diff(diary.value[mine]), np.log(close[1:] / close[:-1])
+    d, r = np.diff(diary.value[mine]), np.log1p(np.diff(close) / close[:-1])
     both, series_square, price_square = diary.faded(mine[1:], mine[1:], half_life, d * r, d * d, r * r)
     return diary.stand(mine[1:], over(both, np.sqrt(series_square * price_square)))
 

@@ -74,7 +74,7 @@ class Diary:
         if len(self.bars) < 2:
             return (np.full(self.length, np.nan, np.longdouble),) * 2
         to = self.bars[1:]
-        r = np.log(self.close[to] / self.close[self.bars[:-1]])
+        r = np.log1p(np.diff(self.close[self.bars]) / self.close[self.bars[:-1]])
         net, way, square = self.faded(to, to, half_life, r, abs(r), r * r)
         span = self.span(self.bars[0], to, half_life)
         return self.stand(to, share(net, way)), self.stand(to, over(square, span))
