@@ -19,6 +19,17 @@
 | awesome_oscillator, qstick, elder_ray | AO, AC, QSTICK, ERI | ours are over ATR(14) | times ATR |
 | balance_of_power | BOP, SMA | ours is its mean | SMA of theirs |
 | coppock | COPPOCK | theirs is in per cent | compared from the first value |
+| keltner | EMA, ATR | none (KC is of typical prices) | (close - EMA) / ATR |
+| donchian_width, range_ratio, range_expansion | MAX, MIN, TRANGE, SMA, ATR | none | from theirs |
+| chaikin_volatility | CVI | theirs is in per cent and begins otherwise | compared once both have converged |
+| mass_index | MASSI | theirs begins otherwise | compared once both have converged |
+| chaikin_money_flow | CMF | none | compared from the first value |
+| chaikin_oscillator | ADOSC | ours is over EMA(volume) | times EMA(volume), once both have converged |
+| force_index | EFI | ours is over the same of |change| | numerator of theirs, denominator by EMA, once both have converged |
+| price_volume_trend | PVT | ours is its change over the window as a share of volume | the change of theirs over SUM(volume) |
+| volume_index | NVI, PVI | ours is the log change over the window | ln of the ratio of theirs |
+| volume_oscillator | PVO, EMA | theirs is in per cent | line from PVO, histogram by EMA of the line |
+| price_volume_correlation | CORREL | none | at 1e-7: theirs is a difference of large sums |
 """
 
 from __future__ import annotations
@@ -105,3 +116,44 @@ def test_momentum_in_average_ranges(bars):
 
 def test_coppock(bars):
     agree(bars["coppock_14_11_10"], talib.COPPOCK(bars.close, 10, 11, 14) / 100)
+
+
+def test_ranges(bars):
+    atr = talib.ATR(bars.high, bars.low, bars.close, 14)
+    range_ = talib.TRANGE(bars.high, bars.low, bars.close)
+    agree(bars["keltner_20"] * atr, bars.close - talib.EMA(bars.close, 20))
+    agree(bars["range_expansion_14"], range_ / atr)
+    agree(bars["range_ratio_5_20"], talib.SMA(range_, 5) / talib.SMA(range_, 20))
+    agree(bars["donchian_width_20"], (talib.MAX(bars.high, 20) - talib.MIN(bars.low, 20)) / bars.close)
+    agree(bars["chaikin_volatility_10_10"], talib.CVI(bars.high, bars.low, 10, 10) / 100, converged=500)
+    agree(bars["mass_index_9_25"], talib.MASSI(bars.high, bars.low, 9, 25), converged=500)
+
+
+@pytest.mark.parametrize("n", [5, 20, 50])
+def test_volumes(bars, n):
+    total = talib.SUM(bars.volume, n)
+    agree(bars[f"chaikin_money_flow_{n}"], talib.CMF(bars.high, bars.low, bars.close, bars.volume, n))
+    size = np.append(np.nan, abs(np.diff(bars.close))) * bars.volume
+    size[1:] = talib.EMA(size[1:], n)
+    agree(bars[f"force_index_{n}"], talib.EFI(bars.close, bars.volume, n) / size, converged=40 * n)
+    scale = 1e4 / bars.close[0]
+    trend = talib.PVT(bars.close * scale, bars.volume)
+    agree(bars[f"price_volume_trend_{n}"][n:], (trend[n:] - trend[:-n]) / total[n:], limit=1e-8)
+    for side, index in (("negative", talib.NVI), ("positive", talib.PVI)):
+        ours, level = bars[f"volume_index_{n}_{side}"], index(bars.close, bars.volume)
+        agree(ours[n + 1 :], np.log(level[n + 1 :] / level[1:-n]))
+    known = ~np.isnan(bars[f"price_volume_correlation_{n}"])
+    theirs = talib.CORREL(bars.close * scale, bars.volume, n)
+    agree(bars[f"price_volume_correlation_{n}"][known], theirs[known], limit=1e-7)
+
+
+def test_volume_oscillators(bars):
+    average = talib.EMA(bars.volume, 10)
+    theirs = talib.ADOSC(bars.high, bars.low, bars.close, bars.volume, 3, 10)
+    agree(bars["chaikin_oscillator_3_10"] * average, theirs, converged=500, limit=1e-8)  # theirs: of a large sum
+    line = talib.PVO(bars.volume, 12, 26, talib.MA_Type.EMA) / 100
+    agree(bars["volume_oscillator_12_26_9"], line, converged=500)
+    known = ~np.isnan(line)
+    signal = np.full(len(line), np.nan)
+    signal[known] = talib.EMA(line[known], 9)
+    agree(bars["volume_oscillator_12_26_9_histogram"], line - signal, converged=500)

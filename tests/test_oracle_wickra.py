@@ -9,6 +9,11 @@
 | laguerre_rsi | LaguerreRSI | theirs is in per cent and begins elsewhere | compared once both have converged |
 | fisher | FisherTransform | theirs is of the close | on bars whose middle is their close |
 | schaff_trend_cycle | STC | theirs begins elsewhere, and is of a difference of two averages | compared once both have converged, at 1e-7 |
+| choppiness | ChoppinessIndex | theirs may begin a bar earlier | compared from the second window |
+| rogers_satchell, yang_zhang | RogersSatchellVolatility, YangZhangVolatility | theirs are in per cent a year | of one year of one bar |
+| ulcer_index | UlcerIndex | theirs is in per cent | compared from the second window |
+| vidya_distance | VIDYA | ours is 1 - average / close; theirs begins elsewhere | compared once both have converged |
+| ichimoku | Ichimoku | ours are distances over the close | from theirs |
 """
 
 from __future__ import annotations
@@ -42,3 +47,18 @@ def test_momentum(bars):
     points["v0"] = points["v1"] = points["v2"] = points["v3"]
     agree(Bars(points)["fisher_10"], run(wickra.FisherTransform(10), bars.close), converged=500)
     agree(bars["schaff_trend_cycle_10_23_50"], run(wickra.STC(), bars.close), converged=2000, limit=1e-7)
+
+
+def test_ranges(bars):
+    agree(bars["choppiness_14"], run(wickra.ChoppinessIndex(14), candles(bars)), converged=60)
+    agree(bars["rogers_satchell_20"], run(wickra.RogersSatchellVolatility(20, 1), candles(bars)) / 100, converged=60)
+    agree(bars["yang_zhang_20"], run(wickra.YangZhangVolatility(20, 1), candles(bars)) / 100, converged=60)
+    agree(bars["ulcer_index_14"], run(wickra.UlcerIndex(14), bars.close) / 100, converged=60)
+
+
+def test_trend(bars):
+    agree(bars["vidya_distance_20_10"], 1 - run(wickra.VIDYA(20, 10), bars.close) / bars.close, converged=2000)
+    fast, slow, first, second, _ = run(wickra.Ichimoku(), candles(bars))
+    agree(bars["ichimoku"], (fast - slow) / bars.close)
+    above, below = bars.close - np.fmax(first, second), bars.close - np.fmin(first, second)
+    agree(bars["ichimoku_cloud"], np.where(above > 0, above, np.minimum(below, 0)) / bars.close, converged=100)

@@ -323,22 +323,6 @@ struct Streak {
     double run = 0;
 };
 
-struct PsychologicalLine {
-    struct Up {
-        explicit Up(Graph& g) : change(g.part<Change>()) {}
-        void update(const Bar&, In in, Out out) const noexcept { out[0] = in(change) > 0 ? 1 : 0 * in(change); }
-        Ref<Change> change;
-    };
-    static constexpr Meta meta{
-        .name = "psychological_line", .doc = "Share of the bars that closed above the one before.", .params = {{"window", 2, 100'000}},
-        .outputs = {{"", "bars that rose / window", "0..1", 0, 1}}, .defaults = {{20}, {100}}, .source = "Colby 2002"};
-    static int warmup(Params p) { return static_cast<int>(p[0]) + 1; }
-    PsychologicalLine(Graph& g, Params p) : n(p[0]), window(g.part<Window<Up, Sum>>(p[0])) {}
-    void update(const Bar&, In in, Out out) const noexcept { out[0] = in(window).sum / n; }
-    double n;
-    Ref<Window<Up, Sum>> window;
-};
-
 struct Demarker {
     struct Push {  // beyond the high and the low of the bar before
         struct Told {
@@ -582,8 +566,7 @@ struct SchaffTrendCycle {
 
 constexpr Kind kinds[] = {kind<Rsi>, kind<Stochastic>, kind<Cci>, kind<Mfi>, kind<Donchian>,
                           kind<StochRsi>, kind<Cmo>, kind<Tsi>, kind<Trix>, kind<UltimateOscillator>,
-                          kind<AwesomeOscillator>, kind<Fisher>, kind<RelativeVigor>, kind<Streak>, kind<PsychologicalLine>,
-                          kind<Demarker>, kind<IntradayMomentum>, kind<BalanceOfPower>, kind<Qstick>, kind<ElderRay>,
+                          kind<AwesomeOscillator>, kind<Fisher>, kind<RelativeVigor>, kind<Streak>, kind<Demarker>, kind<IntradayMomentum>, kind<BalanceOfPower>, kind<Qstick>, kind<ElderRay>,
                           kind<StochasticMomentum>, kind<LaguerreRsi>, kind<Acceleration>, kind<Kst>, kind<Coppock>, kind<SchaffTrendCycle>};
 }  // namespace
 

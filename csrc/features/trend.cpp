@@ -377,9 +377,9 @@ struct SupertrendDistance {
 
 struct Ichimoku {
     static constexpr double kFast = 9, kSlow = 26, kCloud = 52;
-    static constexpr std::uint32_t kAhead = 26;
+    static constexpr std::uint32_t kAhead = 25;  // the 26th bar, counted from the one that draws it
     static constexpr Meta meta{
-        .name = "ichimoku", .doc = "Ichimoku lines over 9, 26 and 52 bars, each the middle of a range; the cloud as it is drawn at this bar, from the lines of 26 bars before.",
+        .name = "ichimoku", .doc = "Ichimoku lines over 9, 26 and 52 bars, each the middle of a range; the cloud as it is drawn at this bar, from the lines of 25 bars before.",
         .outputs = {{"", "(conversion line - base line) / close", "fraction"},
                     {"cloud", "close above the cloud, or below it, / close; 0 inside", "fraction"}},
         .source = "Elliott 2007"};

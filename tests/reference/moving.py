@@ -283,7 +283,7 @@ def ichimoku(bars):
     _, high, low, close = prices(bars)
     base = close[0]
     fast, slow, wide = ((highest(high - base, n) + lowest(low - base, n)) / 2 for n in (9, 26, 52))
-    first, second = before(np.where(np.isnan(wide), np.nan, fast + slow) / 2, 26), before(wide, 26)
+    first, second = before(np.where(np.isnan(wide), np.nan, fast + slow) / 2, 25), before(wide, 25)
     price = close - base
     cloud = np.where(np.isnan(first), np.nan, 0)
     above, below = price - np.maximum(first, second), price - np.minimum(first, second)

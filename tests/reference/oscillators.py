@@ -133,12 +133,6 @@ def streak(bars):
 
 
 @twin()
-def psychological_line(bars, window):
-    d = change(column(bars, "close"))
-    return over(lambda w: (w > 0).mean(axis=1), window, d)
-
-
-@twin()
 def demarker(bars, window):
     _, high, low, _ = prices(bars)
     up, down = total(positive(change(high)), window), total(positive(-change(low)), window)
