@@ -11,6 +11,7 @@ import threading
 import time
 import types
 import warnings
+from pathlib import Path
 
 import numba
 import numpy as np
@@ -364,9 +365,9 @@ def not_compiled(monkeypatch):
 
 
 def test_fingerprints_follow_the_meaning(not_compiled):
-    def of(text, state=None, columns=("z",), **names):
+    def of(text, state=None, columns=("z",), file="<made>", **names):
         scope = {"np": np, "math": math, **names}
-        exec(compile(text, "<made>", "exec"), scope)
+        exec(compile(text, file, "exec"), scope)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             sc.feature(list(columns), state=state, name="z")(scope["z"])
@@ -390,6 +391,9 @@ def test_fingerprints_follow_the_meaning(not_compiled):
         of(text, K=2.0, columns=("zz",)),
     ]
     assert len({base, *others}) == len(others) + 1
+    # Where code says that it is of a file which is something else, what counts is what runs.
+    for file in (__file__, str(Path(__file__).parent.parent / "README.md")):
+        assert of(text, K=2.0, file=file) == base != of(text.replace("* k", "+ k"), K=2.0, file=file)
 
 
 def test_layout_and_comments_mean_nothing(tmp_path, not_compiled, monkeypatch):

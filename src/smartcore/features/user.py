@@ -400,15 +400,19 @@ def _text(value: Any) -> str:
 def _source(function: types.FunctionType) -> str:
     """The body without comments, docstring, annotations and layout; the bytecode where there is no source."""
     import textwrap
+    import tokenize
 
+    code = function.__code__
+    arguments = list(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
         node = next(n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name == function.__name__)
-    except (OSError, TypeError, SyntaxError, StopIteration):
-        code = function.__code__
+    except (OSError, TypeError, SyntaxError, StopIteration, tokenize.TokenError):
+        node = None
+    # Code that was executed under the name of some other file finds other lines there.
+    if node is None or [a.arg for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)] != arguments:
         return f"{code.co_code.hex()} {code.co_consts!r} {code.co_names} {code.co_varnames}"
     body = node.body[1:] if ast.get_docstring(node) is not None else node.body
-    arguments = [a.arg for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
     return "\n".join([", ".join(arguments), *(ast.unparse(statement) for statement in body)])
 
 
