@@ -41,6 +41,10 @@ py::dict describe(const Entry& entry) {
                                 py::arg("low") = o.low, py::arg("high") = o.high));
     for (const auto& set : meta.defaults) defaults.append(py::tuple(py::cast(std::vector<double>(set.begin(), set.end()))));
     if (meta.params.size() == 0) defaults.append(py::tuple());
+    py::list fitted;
+    for (const Fitted& f : meta.fitted)
+        fitted.append(py::dict(py::arg("name") = text(f.name), py::arg("value") = f.value, py::arg("low") = f.low, py::arg("high") = f.high));
+    d["fitted"] = fitted;
     d["params"] = params;
     d["outputs"] = outputs;
     d["defaults"] = defaults;
@@ -79,6 +83,11 @@ void register_catalogue(py::module_& m) {
         return user_kernel(static_cast<std::uint32_t>(kind))->warmup;
     }, py::arg("kind"), py::arg("params"), "How many waking events pass before a kernel's first value.");
     m.def("_declare", &declare_user, py::arg("outputs"), py::arg("warmup"), py::arg("state"), py::arg("codes"));
+    m.def("fault_of_fitted", [](std::size_t kind, const std::vector<double>& numbers) {
+        const Meta& meta = *catalogue().at(kind).kind->meta;
+        const char* fault = meta.wrong && numbers.size() == meta.fitted.size() ? meta.wrong(numbers) : nullptr;
+        return std::string(fault ? fault : "");
+    }, py::arg("kind"), py::arg("numbers"), "What is wrong with a kernel's fitted numbers, each within its bounds; empty if nothing is.");
 }
 
 }  // namespace smartcore

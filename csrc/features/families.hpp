@@ -6,14 +6,14 @@ namespace smartcore {
 
 extern const Family trend, averages, momentum, volatility, volume, candle;
 extern const Family statistics, distribution, realised;
-extern const Family risk, session;
+extern const Family risk, regime, session;
 extern const Family book, flow, impact, intensity;
 extern const Family score, auxiliary;
 
 inline const Family* const families[] = {
     &trend, &averages, &momentum, &volatility, &volume, &candle,
     &statistics, &distribution, &realised,
-    &risk, &session,
+    &risk, &regime, &session,
     &book, &flow, &impact, &intensity,
     &score, &auxiliary,
 };

@@ -12,6 +12,11 @@
 
 namespace smartcore {
 
+// A fitted number of a kernel: the engine's own, or the one that ships.
+inline double fitted(const Meta& meta, Params p, std::size_t i) noexcept {
+    return p.size() > meta.params.size() ? p[meta.params.size() + i] : meta.fitted[i].value;
+}
+
 // The nodes of an engine while it is being built. A constructor asks it for the parts it reads; the same part with the
 // same arguments is made once and updated before whoever reads it.
 class Graph {

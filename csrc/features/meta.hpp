@@ -36,6 +36,11 @@ struct Output {
     std::string_view suffix, doc, unit;
     double low = -kInf, high = kInf;
 };
+// A number that was fitted to data: what ships, and the bounds of what a feature set may give instead.
+struct Fitted {
+    std::string_view name;
+    double value, low, high;
+};
 struct Meta {
     std::string_view name, doc;
     List<Param, 4> params = {};
@@ -43,6 +48,8 @@ struct Meta {
     List<List<double, 4>, 12> defaults = {};  // parameter sets of the default columns
     std::string_view source = "";
     int version = 1;                        // raised when its numbers change
+    std::span<const Fitted> fitted = {};    // stand behind the parameters where an engine is given its own
+    const char* (*wrong)(Params) = nullptr; // what is wrong with fitted numbers that are each within their bounds
 };
 
 }  // namespace smartcore

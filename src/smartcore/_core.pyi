@@ -25,6 +25,7 @@ __all__: list[str] = [
     "TRADE",
     "build_config",
     "catalogue",
+    "fault_of_fitted",
     "warmup",
 ]
 
@@ -294,6 +295,11 @@ def build_config() -> dict[str, typing.Any]:
 def catalogue() -> list[dict[str, typing.Any]]:
     """
     Every kernel, as a list of dicts in the order of the catalogue.
+    """
+
+def fault_of_fitted(kind: int, numbers: collections.abc.Sequence[float]) -> str:
+    """
+    What is wrong with a kernel's fitted numbers, each within its bounds; empty if nothing is.
     """
 
 def warmup(kind: int, params: collections.abc.Sequence[float]) -> int:

@@ -39,4 +39,5 @@ class CorruptSnapshot(SmartcoreError, ValueError):
 
 
 class InvalidData(SmartcoreError, ValueError):
-    """A file or frame whose columns or values are not those of the format it was read as."""
+    """A file or frame whose columns or values are not those of the format it was read as; numbers that cannot be what
+    they were fitted for."""

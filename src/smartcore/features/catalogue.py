@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from smartcore import _core
-from smartcore.errors import UnknownFeature
+from smartcore.errors import InvalidData, UnknownFeature
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,8 +59,18 @@ class Output(NamedTuple):
     high: float
 
 
+class Fitted(NamedTuple):
+    """A number that was fitted to data: what ships, and the bounds (inclusive) of what may stand in its place."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+
+
 class Kernel(NamedTuple):
-    """One formula. ``wakes``: the events it listens to; ``defaults``: the parameter sets of its default columns."""
+    """One formula. ``wakes``: the events it listens to; ``defaults``: the parameter sets of its default columns;
+    ``fitted``: the numbers in it that came from data."""
 
     number: int
     name: str
@@ -75,6 +85,31 @@ class Kernel(NamedTuple):
     defaults: tuple[tuple[float, ...], ...]
     names: tuple[str, ...] = ()
     """Of the columns of a user's own kernel, which chooses them freely; it has no defaults."""
+    fitted: tuple[Fitted, ...] = ()
+
+    def numbers(self, given: Any) -> tuple[float, ...]:
+        """Fitted numbers, checked: of an object with ``numbers()``, by name (others stay as shipped) or all in order.
+        Empty if they are those that ship. Raises InvalidData."""
+        shipped = {f.name: f.value for f in self.fitted}
+        given = given.numbers() if hasattr(given, "numbers") else given
+        if isinstance(given, Mapping):
+            if unknown := set(given) - set(shipped):
+                raise InvalidData(
+                    f"{self.name} has no fitted {', '.join(sorted(unknown))}; it has {', '.join(shipped)}"
+                )
+            given = list({**shipped, **given}.values())
+        try:
+            values = tuple(float(x) for x in given)
+        except (TypeError, ValueError) as error:
+            raise InvalidData(f"{self.name}: fitted numbers are numbers: {error}") from None
+        if len(values) != len(self.fitted):
+            raise InvalidData(f"{self.name} has {len(self.fitted)} fitted numbers, not {len(values)}")
+        for f, value in zip(self.fitted, values, strict=True):
+            if not f.low <= value <= f.high:
+                raise InvalidData(f"{self.name}: {f.name} = {value:g} is not within {f.low:g}..{f.high:g}")
+        if fault := _core.fault_of_fitted(self.number, list(values)):
+            raise InvalidData(f"{self.name}: {fault}")
+        return () if values == tuple(shipped.values()) else values
 
     def warmup(self, params: Sequence[float]) -> int:
         """How many of the events that wake it pass before its first value, on ordinary data."""
@@ -269,6 +304,7 @@ def catalogue() -> Catalogue:
                 params=tuple(Param(**p) for p in d["params"]),
                 outputs=tuple(Output(**o) for o in d["outputs"]),
                 defaults=tuple(d["defaults"]),
+                fitted=tuple(Fitted(**f) for f in d["fitted"]),
             )
             for i, d in enumerate(_core.catalogue())
         ]

@@ -86,7 +86,8 @@ class Engine(_core.Engine):
         if out_of_order not in ("raise", "drop"):
             raise ValueError(f"out_of_order={out_of_order!r}: 'raise' or 'drop'")
         rule, amount = bar_rule(bars)
-        columns = [(c.kernel.number, list(c.params), c.output) for c in features.specs]
+        fitted = features.fitted
+        columns = [(c.kernel.number, [*c.params, *fitted.get(c.kernel.name, ())], c.output) for c in features.specs]
         super().__init__(columns, rule, amount, out_of_order == "drop")
         self.features = features
         self.instrument = Instrument(instrument) if isinstance(instrument, str) else instrument or Instrument()
@@ -150,6 +151,7 @@ class Engine(_core.Engine):
 
         header = {
             "columns": self.columns,
+            "fitted": self.features.fitted,
             "fingerprint": self.features.fingerprint,
             "instrument": self.instrument._asdict(),
             "bars": self.bars,
@@ -170,7 +172,7 @@ class Engine(_core.Engine):
             header = json.loads(cls._header(blob))
             cls._check_declared(header.get("declared", {}) if isinstance(header, dict) else {})
             engine = cls(
-                FeatureSet(header["columns"]),
+                FeatureSet(header["columns"], fitted=header["fitted"]),
                 instrument=Instrument(**header["instrument"]),
                 bars=header["bars"],
                 out_of_order=header["out_of_order"],

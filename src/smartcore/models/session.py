@@ -107,8 +107,10 @@ class Model:
                 f"model {self.contract.name!r} reads {len(want)} columns; the feature set lacks "
                 f"{len(absent)} of them: {', '.join(absent)}"
             )
-        # The same class makes the subset, so that a fake or a panel's own set compares like with like.
-        fingerprint = type(features)(list(want)).fingerprint  # type: ignore[call-arg]
+        # The same class makes the subset, so that a fake or a panel's own set compares like with like. Numbers of the
+        # set's own that stand in for fitted ones go with it.
+        subset = features.select(want) if hasattr(features, "select") else type(features)(list(want))  # type: ignore[call-arg]
+        fingerprint = subset.fingerprint
         if fingerprint != self.contract.fingerprint:
             raise ContractMismatch(
                 f"model {self.contract.name!r} was trained on columns of these names, computed otherwise: "
