@@ -7,14 +7,14 @@ namespace smartcore {
 extern const Family trend, averages, momentum, volatility, volume, candle;
 extern const Family statistics, distribution, realised;
 extern const Family risk, regime, session;
-extern const Family book, flow, impact, intensity;
+extern const Family book, depth, ofi, queue, flow, impact, intensity;
 extern const Family score, auxiliary;
 
 inline const Family* const families[] = {
     &trend, &averages, &momentum, &volatility, &volume, &candle,
     &statistics, &distribution, &realised,
     &risk, &regime, &session,
-    &book, &flow, &impact, &intensity,
+    &book, &depth, &ofi, &queue, &flow, &impact, &intensity,
     &score, &auxiliary,
 };
 

@@ -80,7 +80,7 @@ struct Out {
     double& operator[](std::size_t i) const noexcept { return first[place[i]]; }
 };
 inline constexpr auto kInPlace = [] {
-    std::array<std::uint32_t, 32> place{};
+    std::array<std::uint32_t, 64> place{};
     for (std::uint32_t i = 0; i < place.size(); ++i) place[i] = i;
     return place;
 }();
@@ -266,6 +266,7 @@ struct NodeType {
 template <class T>
 constexpr NodeType make_type() {
     static_assert(std::is_trivially_copyable_v<T>, "state lives in the arena: no std containers");
+    if constexpr (!Kernel<T>) static_assert(lanes_of<T> <= kInPlace.size(), "a part tells more than kInPlace has room for");
     NodeType type;
     [&]<class... E>(std::tuple<E...>*) {
         ([&] {

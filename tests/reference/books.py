@@ -6,9 +6,11 @@ every moment and in extended precision.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import cached_property
+import copy
+from collections.abc import Callable, Iterator
+from functools import cached_property, lru_cache, wraps
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,21 +129,52 @@ class Tape:
             signs[i], last = sign, self.price[i]
         return signs
 
+    traded: Array
+    """Of `book` alone: (m, 2, 2) what was traded since the moment before, from bids and from asks: size and count."""
+
+    @cached_property
+    def book(self) -> Tape:
+        """The same without the trades: the moments at which the book may be another."""
+        book = copy.copy(self)
+        for name, values in self.__dict__.items():
+            if isinstance(values, np.ndarray):
+                setattr(book, name, values[~self.trade])
+        book.traded = np.zeros((len(book), 2, 2), np.longdouble)
+        following = np.cumsum(~self.trade)
+        for i in np.flatnonzero(self.trade & (self.sign != 0)):
+            if following[i] < len(book):
+                book.traded[following[i], int(self.sign[i] > 0)] += self.size[i], 1
+        return book
+
     def weights(self, half_life: float) -> Iterator[tuple[NDArray[np.int64], Array]]:
         """Blocks of (moments, weights): 2^(-(t - t_i) / half_life) of each moment i until t, 0 of later ones."""
-        moments = np.arange(len(self))
-        for block in np.array_split(moments, len(self) // 200 + 1):
-            age = (self.ts[block, None] - self.ts).astype(np.longdouble) * np.longdouble(1e-9)
-            past = moments <= block[:, None]
-            yield block, np.where(past, np.exp2(-np.where(past, age, 0) / np.longdouble(half_life)), 0)
+        return iter(blocks_of_weights(self, half_life))
 
     def faded(self, half_life: float, *addends: Array) -> list[Array]:
         """Fading sums at every moment, of what each moment adds. What is left of less than 1e-300 counts as nothing."""
         sums = [np.zeros(len(self), np.longdouble) for _ in addends]
         for block, weight in self.weights(half_life):
             for total, x in zip(sums, addends, strict=True):
-                total[block] = (weight * x).sum(axis=1)
+                total[block] = weight @ x.astype(np.longdouble)
         return [np.where(np.abs(total) < 1e-300, 0, total) for total in sums]
+
+    def standing(self, half_life: float, x: Array) -> tuple[Array, Array]:
+        """Mean and variance over time, at weight 2^(-age / half_life), of what x is while it stands: from a moment at
+        which the book is valid to the next such. The first value stands since for ever."""
+        shown = np.flatnonzero(self.valid)
+        mean, variance = np.full((2, len(self)), np.nan, np.longdouble)
+        rate = np.log(np.longdouble(2)) * np.longdouble(1e-9) / np.longdouble(half_life)
+        lost = -np.expm1(-rate * np.diff(self.ts[shown]))  # by the weight of the time before a value, while it stood
+        for block, weight in self.weights(half_life) if len(shown) else ():
+            p = np.zeros((len(block), len(shown)), np.longdouble)
+            p[:, :-1] = weight[:, shown[1:]] * lost
+            p[:, 0] += weight[:, shown[0]]
+            last = np.searchsorted(shown, block, side="right") - 1  # stands now
+            begun = np.flatnonzero(last >= 0)
+            p[begun, last[begun]] += -np.expm1(-rate * (self.ts[block[begun]] - self.ts[shown[last[begun]]]))
+            mean[block[begun]] = (p * x[shown]).sum(axis=1)[begun]
+            variance[block] = (p * (x[shown] - mean[block, None]) ** 2).sum(axis=1)
+        return mean, variance
 
     def time(self, half_life: float) -> Array:
         """Seconds that the fading window has seen: the integral of the weight since the first moment; NaN while 0."""
@@ -159,6 +192,44 @@ class Tape:
         return spread
 
 
+@lru_cache(maxsize=6)
+def blocks_of_weights(tape: Tape, half_life: float) -> list[tuple[NDArray[np.int64], Array]]:
+    """The twins of a stream take few half-lives in turn. An extended power takes 50 ns, so the weight of what
+    was before a block is that at its beginning times what is left of it since."""
+
+    def left(since: Array) -> Array:
+        return np.exp2(-since.astype(np.longdouble) * np.longdouble(1e-9) / np.longdouble(half_life))
+
+    blocks = []
+    for block in np.array_split(np.arange(len(tape)), len(tape) // 100 + 1):
+        weight = np.zeros((len(block), len(tape)), np.longdouble)
+        if len(block):
+            start, ts = block[0], tape.ts[block]
+            weight[:, :start] = left(ts - ts[0])[:, None] * left(ts[0] - tape.ts[:start])
+            weight[:, block] = np.tril(left(np.maximum(ts[:, None] - ts, 0)))
+        blocks.append((block, weight))
+    return blocks
+
+
+def of_book(**traits: Any) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
+    """A twin that is given the moments of the book alone (`Tape.book`). What it says of moments at which the book is
+    not valid is not heard; trades change nothing."""
+
+    def enter(function: Callable[..., Array]) -> Callable[..., Array]:
+        @wraps(function)
+        def whole(tape: Tape, *params: float) -> Array:
+            rows = np.array(function(tape.book, *params), np.longdouble)
+            rows[~tape.book.valid] = np.nan
+            newest = np.cumsum(~tape.trade) - 1
+            values = rows[np.maximum(newest, 0)] if len(rows) else np.full(len(tape), np.nan, np.longdouble)
+            values[newest < 0] = np.nan
+            return values
+
+        return twin(events="book", **traits)(whole)
+
+    return enter
+
+
 def held(tape: Tape, values: Array, when: NDArray[np.bool_]) -> Array:
     """The newest of the values at the moments `when`, at every moment; NaN before the first."""
     newest = np.maximum.accumulate(np.where(when, np.arange(len(tape)), -1))
@@ -172,7 +243,7 @@ def known(tape: Tape, values: Array) -> Array:
     return held(tape, np.where(tape.valid, values, np.nan), ~tape.trade)
 
 
-def part(a: Array, b: Array, otherwise: float) -> Array:
+def part(a: Array, b: Array, otherwise: float = 0) -> Array:
     """a / b where b is above 0."""
     return np.where(b > 0, a / np.where(b > 0, b, 1), otherwise)
 
