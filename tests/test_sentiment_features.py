@@ -7,6 +7,8 @@ from functools import cache
 import numpy as np
 import pytest
 import streams
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from reference import TRAITS, TWINS
 from reference.diary import Diary
 
@@ -174,3 +176,53 @@ def test_nothing_is_infinite(value):
 def test_traits_name_the_events():
     for kernel in KERNELS:
         assert TRAITS[kernel.name].events in kernel.wakes
+
+
+# ---- anything at all ----
+
+SHORT = [
+    kernel.column(
+        [{"s": max(x * (i + 1), p.low), "n": 2.0, "x": float(source)}[p.form] for i, p in enumerate(kernel.params)],
+        output,
+    ).name
+    for kernel in KERNELS
+    for output in range(len(kernel.outputs))
+    for x, source in ((1.0, 0), (0.02, 1), (100.0, 1))
+]
+SECOND = 10**9
+steps = st.sampled_from([0, 0, 1, 40_000_000, SECOND, 61 * SECOND, 86_400 * SECOND, 365 * 86_400 * SECOND])
+prices = st.sampled_from([1e-100, 1e-8, 99.99999999999999, 100.0, 100.00000000000001, 101.0, 1e8, 1e100])
+odd = st.sampled_from([0.0, 0.0, 5e-324, 1e-160, 1e-100, 1e-10, 1.0, 1e12, 1e100])
+values = st.one_of(st.floats(-2, 2), odd, odd.map(lambda x: -x))
+
+
+@st.composite
+def sequences(draw) -> np.ndarray:
+    events = np.zeros(draw(st.integers(1, 30)), sc.EVENT)
+    ts = streams.START
+    for event in events:
+        ts += draw(steps)
+        kind = draw(st.sampled_from([ev.Kind.BAR, ev.Kind.SCORE, ev.Kind.AUX, ev.Kind.AUX]))
+        event["ts"], event["kind"] = ts, kind
+        if kind == ev.Kind.BAR:
+            event["v0"] = event["v1"] = event["v2"] = event["v3"] = draw(prices)
+        else:
+            event["source"] = draw(st.sampled_from([0, 1, 1, 2, 3, 7]))
+            event["v0"] = draw(values)
+            event["v1"] = draw(st.one_of(odd, st.just(1.0))) if kind == ev.Kind.SCORE else 0
+    return events
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(sequences())
+def test_whatever_comes_is_finite_in_range_and_the_same_live(events):
+    columns = sc.FeatureSet(dict.fromkeys(SHORT))
+    table = sc.Engine(columns).run(events, "event")
+    for column, values in zip(columns.specs, table.T, strict=True):
+        known = values[~np.isnan(values)]
+        assert np.isfinite(known).all(), column.name
+        assert (known >= column.meaning.low).all() and (known <= column.meaning.high).all(), column.name
+    engine = sc.Engine(columns)
+    for event, row in zip(events, table, strict=True):
+        engine.on_event(event)
+        np.testing.assert_array_equal(engine.row, row)

@@ -136,7 +136,7 @@ struct AuxVariability {
         if (known(before)) {
             moves.push(e.ts, std::fabs(e.value - before));
             const double size = in(level).size;
-            out[0] = size > 0 ? moves.mean / size : kNaN;
+            out[0] = size > 1e-150 ? moves.mean / size : kNaN;  // 0 but for what is left of long ago
         }
         before = e.value;
     }

@@ -1,4 +1,5 @@
-// Scores of texts: the mood, how it turns, who shares it, and whether prices follow. A score of weight 0 counts for nothing.
+// Scores of texts: the mood, how it turns, who shares it, and whether prices follow. A score of weight 0 (or below 1e-100)
+// counts for nothing.
 #include "features/faded.hpp"
 #include "features/families.hpp"
 
@@ -14,7 +15,7 @@ constexpr double k1h = 3600, k4h = 14'400, k24h = 86'400;
 // Whether an event is of the source: 0 hears all of them.
 struct Ear {
     explicit Ear(double source) : source(source) {}
-    bool operator()(const Score& e) const noexcept { return e.weight > 0 && (source == 0 || e.source == source); }
+    bool operator()(const Score& e) const noexcept { return e.weight >= 1e-100 && (source == 0 || e.source == source); }
     double source;
 };
 
@@ -30,7 +31,7 @@ struct Mood {
         out[0] = moments.mean;
         const double sd = moments.deviation();
         out[1] = moments.n > 1 && !known(sd) ? 0 : sd;
-        out[2] = moments.m3 / (sd * sd * sd);
+        out[2] = moments.m3 / moments.m2 / sd;  // the cube of a small deviation is nothing
     }
     Ear hears;
     FadedMoments moments;

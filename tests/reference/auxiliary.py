@@ -56,7 +56,7 @@ def aux_variability(diary, series, half_life):
     mine = diary.series(series)
     x = diary.value[mine]
     move, size = mean(diary, mine[1:], half_life, abs(np.diff(x))), mean(diary, mine, half_life, abs(x))[1:]
-    return diary.stand(mine[1:], over(move, size))
+    return diary.stand(mine[1:], over(move, size, 1e-150))
 
 
 @twin(events="aux")

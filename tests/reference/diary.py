@@ -32,7 +32,7 @@ class Diary:
 
     def scores(self, source: float) -> Index:
         """Places of the scores that a source's kernels hear: 0 all of them, and none of weight 0."""
-        mine = (self.kind == Kind.SCORE) & (self.weight > 0)
+        mine = (self.kind == Kind.SCORE) & (self.weight >= 1e-100)
         return np.flatnonzero(mine & (self.source == source) if source else mine)
 
     def series(self, series: float | str) -> Index:
@@ -80,9 +80,9 @@ class Diary:
         return self.stand(to, share(net, way)), self.stand(to, over(square, span))
 
 
-def over(a: Array, b: Array) -> Array:
-    """a / b where b is above 0, else NaN."""
-    return np.where(b > 0, a / np.where(b > 0, b, 1), np.nan)
+def over(a: Array, b: Array, least: float = 0) -> Array:
+    """a / b where b is above the least, else NaN."""
+    return np.where(b > least, a / np.where(b > least, b, 1), np.nan)
 
 
 def share(part: Array, whole: Array) -> Array:
