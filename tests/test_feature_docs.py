@@ -61,6 +61,8 @@ def test_parameters_and_events_are_all_there_are():
     names = re.search(r"kWaking\[\] = \{(.*?)\}", (ROOT / "csrc/features/node.hpp").read_text())
     events = re.findall(r"^\| `(\w+)` \| `\w+` \|", TEXT, re.MULTILINE)
     assert names and events == re.findall(r'"(\w+)"', names[1]) == list(user._FIELDS)
+    for event, fields in re.findall(r"^\| `(\w+)` \| `\w+` \|[^|]*\| (.*) \|$", TEXT, re.MULTILINE):
+        assert tuple(re.findall(r"`(\w+)`", fields)) == user._FIELDS[event][1]
 
 
 @pytest.mark.parametrize("name", re.findall(r"^\| `'\w'` \| `([\w.]+)`", TEXT, re.MULTILINE))

@@ -226,6 +226,42 @@ def test_scores_and_series():
     np.testing.assert_array_equal(table[events["kind"] == ev.Kind.AUX, 1], [np.nan, 2.0, 4.0, 4.0])
 
 
+def test_every_form_of_an_answer():
+    @sc.feature(columns=["up"])
+    def up(state, bar):
+        return bar.close > bar.open
+
+    @sc.feature(columns=["a_count", "a_single", "a_truth"], state={"n": 0})
+    def three(state, bar):
+        state.n += 1
+        if state.n < 3:
+            return None
+        return state.n, np.float32(bar.close), bar.close > bar.open
+
+    @sc.feature(columns=["every_other"], state={"n": 0})
+    def every_other(state, bar):
+        state.n += 1
+        if state.n % 2:
+            return None
+        return bar.volume
+
+    @sc.feature(columns=["of_integers"], state=np.arange(6).reshape(2, 3))
+    def of_integers(s, bar):
+        s[1, 2] += 1
+        return s.sum()
+
+    bars = streams.bars(6).view(sc.BAR)
+    columns = ["up", "a_count", "a_single", "a_truth", "every_other", "of_integers"]
+    table = pd.DataFrame(sc.Engine(columns).run(streams.bars(6)), columns=columns)
+    rises = bars["close"] > bars["open"]
+    np.testing.assert_array_equal(table["up"], rises)
+    np.testing.assert_array_equal(table["a_count"], [np.nan, np.nan, 3, 4, 5, 6])
+    np.testing.assert_array_equal(table["a_single"][2:], bars["close"][2:].astype(np.float32))
+    np.testing.assert_array_equal(table["a_truth"][2:], rises[2:])
+    np.testing.assert_array_equal(table["every_other"], bars["volume"][[0, 1, 1, 3, 3, 5]] * [np.nan, 1, 1, 1, 1, 1])
+    np.testing.assert_array_equal(table["of_integers"], np.arange(16, 22))
+
+
 # ---- defined where Python would raise ----
 
 

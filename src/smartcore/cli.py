@@ -206,6 +206,7 @@ def _help(kernel: Kernel) -> str:
 
 def audit(options: argparse.Namespace) -> int:
     """Whether anything looks ahead."""
+    from smartcore.bot import console
     from smartcore.features.audit import audit
 
     subject: Any = None
@@ -222,9 +223,17 @@ def audit(options: argparse.Namespace) -> int:
     for name in ("rows", "cuts"):
         if (value := getattr(options, name)) is not None and value < 1:
             raise Refused(f"--{name} {value}: a number above 0 is wanted")
-    report = audit(subject, data, bars=options.bars, cuts=options.cuts, rows=options.rows)
-    if not options.json:
-        print(report)
+    screen = console.Screen(options.json)
+    report = audit(
+        subject,
+        data,
+        bars=options.bars,
+        cuts=options.cuts,
+        rows=options.rows,
+        progress=lambda done: screen.progress("audit", min(done, 1.0)),
+    )
+    screen.done()
+    screen.line(str(report))
     return _done(options, report.to_dict())
 
 

@@ -91,6 +91,7 @@ def audit(
     cuts: int | None = None,
     rows: int | None = None,
     seed: int = 0,
+    progress: Callable[[float], None] | None = None,
 ) -> Report:
     """Audits a feature set (the default one if left out), or a function that takes a DataFrame and returns columns.
 
@@ -98,18 +99,23 @@ def audit(
     bars: the rule that builds bars from trades, as of an Engine.
     cuts: prefixes to try; for a function as many as take about ten seconds if left out, every row where that is enough.
     rows: events or rows to take, from the first; 8,000 events or 1,500 rows if left out.
+    progress: called with the share that is done, 0 to 1.
 
     The report's ``passed`` is False where something leaks, is not the same twice, or is infinite; ``str(report)`` says
     it in words.
     """
     if callable(subject) and not isinstance(subject, FeatureSet):
-        return _Function(subject, data, rows or 1500, seed).report(cuts)
+        return _Function(subject, data, rows or 1500, seed).report(cuts, progress or _silent)
     if subject is None:
         subject = FeatureSet.default()
     elif not isinstance(subject, FeatureSet):
         subject = FeatureSet(subject)
     events, bars = _events(data, bars, rows or 8000, seed)
-    return _audit_features(subject, events, bars, cuts or 60, seed)
+    return _audit_features(subject, events, bars, cuts or 60, seed, progress or _silent)
+
+
+def _silent(done: float) -> None:
+    pass
 
 
 # ---- features of the engine ----
@@ -156,7 +162,9 @@ def _bits(table: NDArray[np.float64]) -> NDArray[np.uint64]:
     return np.where(np.isnan(table), np.uint64(0x7FF8000000000000), table.view(np.uint64))
 
 
-def _audit_features(fs: FeatureSet, events: NDArray[np.void], bars: str | None, cuts: int, seed: int) -> Report:
+def _audit_features(
+    fs: FeatureSet, events: NDArray[np.void], bars: str | None, cuts: int, seed: int, progress: Callable[[float], None]
+) -> Report:
     n, k = len(events), len(fs)
     rng = np.random.default_rng(seed)
     wrong: dict[str, NDArray[np.bool_]] = {}
@@ -178,19 +186,21 @@ def _audit_features(fs: FeatureSet, events: NDArray[np.void], bars: str | None, 
     compare("twice", engine().run(events, "event"), whole, "when run again")
     places = _cuts(n, cuts, rng)
     rewritten, compared = np.zeros(whole.shape, bool), 0
-    for cut in places:
+    for i, cut in enumerate(places):
+        progress(0.6 * i / len(places))
         got = engine().run(events[:cut], "event")
         compared += got.size
         rewritten[: len(got)] |= _bits(got) != _bits(whole[: len(got)])
         compare("prefix", got, whole, f"in a prefix of {cut:,} events")
         if cut in places[:: max(1, len(places) // 8)]:
             compare("prefix", engine().run(events[:cut], "bar"), at_bars, f"in a prefix of {cut:,} events, row by bar")
-    for size in _CHUNKS:
+    for i, size in enumerate(_CHUNKS):
+        progress(0.6 + 0.4 * i / len(_CHUNKS))
         part, live = (events[:2000] if size <= 3 else events), engine()
-        pieces = [live.run(part[i : i + size], "event") for i in range(0, len(part), size)]
+        pieces = [live.run(part[a : a + size], "event") for a in range(0, len(part), size)]
         compare("pieces", np.concatenate([whole[:0], *pieces]), whole, f"in pieces of {size}")
         live = engine()
-        pieces = [live.run(part[i : i + size], "bar") for i in range(0, len(part), size)]
+        pieces = [live.run(part[a : a + size], "bar") for a in range(0, len(part), size)]
         compare("pieces", np.concatenate([at_bars[:0], *pieces]), at_bars, f"in pieces of {size}, row by bar")
     live, rows = engine(), np.empty((min(n, 2000), k))
     for i, event in enumerate(events[: len(rows)]):
@@ -416,7 +426,7 @@ class _Function:
             near = abs(a - b) <= 1e-9 * np.maximum(abs(a), abs(b)) + self.slack
         return np.asarray(~(near | (a == b) | (np.isnan(a) & np.isnan(b))))
 
-    def report(self, cuts: int | None) -> Report:
+    def report(self, cuts: int | None, progress: Callable[[float], None]) -> Report:
         n, k = self.whole.shape
         again = self.function(self.frame.copy(deep=True))
         table = self._table(again, self.frame)
@@ -429,6 +439,7 @@ class _Function:
         for cut in _in_turn(n):
             if tried >= (cuts or n) or (cuts is None and tried >= 60 and time.perf_counter() - start > _SECONDS):
                 break
+            progress(max(tried / (cuts or n), 0 if cuts else (time.perf_counter() - start) / _SECONDS))
             got = self.at(cut)
             if got is None:
                 failed.append(cut)

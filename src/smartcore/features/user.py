@@ -502,16 +502,17 @@ def _answer(name: str, result: Any, columns: int) -> tuple[list[str], bool]:
         lines, result = ["if value is None:", "    return 0"], result.type
         given = "known(value)"
     if number(result):
-        values = [given]
+        values = {given: result}
     elif isinstance(result, nt.BaseTuple) and all(number(t) for t in result):
-        values = [f"{given}[{i}]" for i in range(len(result))]
+        values = {f"{given}[{i}]": t for i, t in enumerate(result)}
     else:
         shown = re.sub(r"\(.*", "", str(result))
         raise InvalidFeature(f"{name}: returns {shown}; a number is wanted, or a tuple with one for each column")
     if len(values) != columns:
         raise InvalidFeature(f"{name}: returns {len(values)} numbers for {columns} columns")
-    for i, value in enumerate(values):
-        lines += [f"x{i} = float({value})", f"out[{i}] = x{i} if -inf < x{i} < inf else nan"]
+    for i, (value, t) in enumerate(values.items()):
+        as_float = f"1.0 if {value} else 0.0" if isinstance(t, nt.Boolean) else f"float({value})"
+        lines += [f"x{i} = {as_float}", f"out[{i}] = x{i} if -inf < x{i} < inf else nan"]
     return lines, True
 
 
