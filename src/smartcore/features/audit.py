@@ -74,8 +74,15 @@ class Report:
             found = [f for f in self.findings if f.level == level]
             if found:
                 lines += ["", {"leak": "leaks", "fault": "faults", "note": "notes"}[level]]
-                for f in found:
-                    lines += textwrap.wrap(f"{f.column}: {f.text}", 116, initial_indent="  ", subsequent_indent="    ")
+            shown = dict.fromkeys(f.check for f in found)
+            for check in shown:
+                those = [f for f in found if f.check == check]
+                said = [f"{f.column}: {f.text}" for f in those]
+                if level == "note" and len(those) > 6:
+                    what = {"unknown": "are never known on these data", "constant": "are constant"}.get(check, check)
+                    said = [f"{len(those)} columns {what}: {', '.join(f.column for f in those)}"]
+                for text in said:
+                    lines += textwrap.wrap(text, 116, initial_indent="  ", subsequent_indent="    ")
         n = len({f.column for f in self.findings if f.level != "note"})
         verdict = "nothing looks ahead" if self.passed else f"{n} of {self.columns} columns cannot be trusted"
         return "\n".join(
@@ -138,11 +145,15 @@ def _everything(n: int, seed: int) -> NDArray[np.void]:
     from smartcore.market.simulator import simulate
 
     rng = np.random.default_rng(seed)
-    market = simulate(seconds=30 + n / 25, seed=seed + 1, regime="mixed").events[: n // 4 * 3]
+    market = simulate(seconds=30 + n / 25, seed=seed + 1, regime="mixed").events[: n // 8 * 5]
+    trades = market[market["kind"] == ev.Kind.TRADE]
+    more = trades[np.sort(rng.integers(0, len(trades), n // 8))]  # in bursts: windows of trades fill too
+    more["v1"] = rng.gamma(1, 1, len(more))
+    more["side"] = rng.choice([1, -1, 0], len(more), p=[0.45, 0.45, 0.1])
     m = max(n // 60, 8)
     ts = np.sort(rng.choice(market["ts"], m))
     said = ev.scores(ts, rng.uniform(-1, 1, m), rng.gamma(1, 1, m), rng.integers(0, 5, m))
-    series = ev.aux(ts, rng.integers(0, 12, m), 1 + 0.1 * rng.normal(size=m))
+    series = ev.aux(ts, rng.integers(0, 12, m), 0.3 + rng.normal(size=m))
     price = 100 * np.exp(np.cumsum(rng.normal(0, 1e-4, m)))
     peers = ev.peers(ts, price, rng.gamma(1, 1, m), rng.normal(size=m), rng.uniform(0, 1, m), rng.integers(0, 4, m))
     mean, (dispersion, rank, share, loading) = rng.normal(0, 1e-4, m), rng.uniform(0, 1, (4, m))
@@ -154,7 +165,7 @@ def _everything(n: int, seed: int) -> NDArray[np.void]:
     high, low = np.maximum(open_, close) * (1 + edge[0]), np.minimum(open_, close) * (1 - edge[1])
     bursts = np.sort(rng.choice(market["ts"], k // 20 + 1))[np.sort(rng.integers(0, k // 20 + 1, k))]
     bars = ev.bars(bursts, open_, high, low, close, rng.gamma(1, 10, k))
-    return ev.merge(market, said, series, peers, basket, bars)[:n]
+    return ev.merge(market, more, said, series, peers, basket, bars)[:n]
 
 
 def _bits(table: NDArray[np.float64]) -> NDArray[np.uint64]:
