@@ -30,6 +30,7 @@
 | volume_index | NVI, PVI | ours is the log change over the window | ln of the ratio of theirs |
 | volume_oscillator | PVO, EMA | theirs is in per cent | line from PVO, histogram by EMA of the line |
 | price_volume_correlation | CORREL | none | at 1e-7: theirs is a difference of large sums |
+| dominant_cycle, sine_wave, trendline_distance | HT_DCPERIOD, HT_SINE, HT_TRENDLINE | theirs adds up prices where ours adds up distances | compared once both have converged, at 1e-8 |
 """
 
 from __future__ import annotations
@@ -157,3 +158,11 @@ def test_volume_oscillators(bars):
     signal = np.full(len(line), np.nan)
     signal[known] = talib.EMA(line[known], 9)
     agree(bars["volume_oscillator_12_26_9_histogram"], line - signal, converged=500)
+
+
+def test_cycles(bars):
+    agree(bars["dominant_cycle"], talib.HT_DCPERIOD(bars.close), converged=500, limit=1e-8)
+    sine, lead = talib.HT_SINE(bars.close)
+    agree(bars["sine_wave"], sine, converged=500, limit=1e-8)
+    agree(bars["sine_wave_lead"], lead, converged=500, limit=1e-8)
+    agree(bars["trendline_distance"], distance(bars, talib.HT_TRENDLINE(bars.close)), converged=500, limit=1e-8)

@@ -14,6 +14,11 @@
 | ulcer_index | UlcerIndex | theirs is in per cent | compared from the second window |
 | vidya_distance | VIDYA | ours is 1 - average / close; theirs begins elsewhere | compared once both have converged |
 | ichimoku | Ichimoku | ours are distances over the close | from theirs |
+| cyber_cycle | CyberneticCycle | ours is over the close | times close |
+| even_better_sinewave, reflex | EVENBETTERSINE, REFLEX, TRENDFLEX | none | compared once both have converged |
+
+Not compared: roofing_filter (theirs has a high-pass of one pole, Ehlers' and ours has two), decycler_oscillator (theirs takes .707 for
+the root of a half, which shows in the third digit), squeeze (their momentum is of another centre), klinger (another sum of ranges).
 """
 
 from __future__ import annotations
@@ -62,3 +67,10 @@ def test_trend(bars):
     agree(bars["ichimoku"], (fast - slow) / bars.close)
     above, below = bars.close - np.fmax(first, second), bars.close - np.fmin(first, second)
     agree(bars["ichimoku_cloud"], np.where(above > 0, above, np.minimum(below, 0)) / bars.close, converged=100)
+
+
+def test_cycles(bars):
+    agree(bars["cyber_cycle_28"], run(wickra.CyberneticCycle(28), bars.close) / bars.close, converged=600)
+    agree(bars["even_better_sinewave_40_10"], run(wickra.EVENBETTERSINE(40, 10), bars.close), converged=600)
+    agree(bars["reflex_20"], run(wickra.REFLEX(20), bars.close), converged=1500)
+    agree(bars["reflex_20_trend"], run(wickra.TRENDFLEX(20), bars.close), converged=1500)

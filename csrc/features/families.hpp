@@ -4,14 +4,14 @@
 
 namespace smartcore {
 
-extern const Family trend, averages, momentum, volatility, volume, candle;
+extern const Family trend, averages, momentum, volatility, volume, candle, cycle;
 extern const Family statistics, distribution, realised;
 extern const Family risk, regime, session;
 extern const Family book, depth, ofi, queue, flow, impact, intensity;
 extern const Family score, auxiliary;
 
 inline const Family* const families[] = {
-    &trend, &averages, &momentum, &volatility, &volume, &candle,
+    &trend, &averages, &momentum, &volatility, &volume, &candle, &cycle,
     &statistics, &distribution, &realised,
     &risk, &regime, &session,
     &book, &depth, &ofi, &queue, &flow, &impact, &intensity,
