@@ -421,6 +421,13 @@ def test_command_on_the_default_set():
     assert found["compared"] > 100_000
 
 
+def test_many_notes_are_one():
+    columns = sc.catalogue().columns
+    report = sc.audit([c.name for c in columns if c.kernel.wakes == ("book",)], streams.bars(120), cuts=10)
+    assert report.passed and len(report.findings) > 20 and len(str(report).split("\n")) < 20
+    assert f"{len(report.findings)} columns are never known" in str(report)
+
+
 def test_a_report_reads_the_same_as_data():
     report = sc.audit(["rsi_14"], streams.bars(200), cuts=20)
     assert json.loads(json.dumps(report.to_dict(), allow_nan=False))["passed"] is True

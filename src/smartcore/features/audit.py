@@ -80,7 +80,8 @@ class Report:
                 said = [f"{f.column}: {f.text}" for f in those]
                 if level == "note" and len(those) > 6:
                     what = {"unknown": "are never known on these data", "constant": "are constant"}.get(check, check)
-                    said = [f"{len(those)} columns {what}: {', '.join(f.column for f in those)}"]
+                    rest = f" and {len(those) - 12} more (all in to_dict() and --json)" if len(those) > 12 else ""
+                    said = [f"{len(those)} columns {what}: {', '.join(f.column for f in those[:12])}{rest}"]
                 for text in said:
                     lines += textwrap.wrap(text, 116, initial_indent="  ", subsequent_indent="    ")
         n = len({f.column for f in self.findings if f.level != "note"})
