@@ -142,7 +142,7 @@ def market(n: int = 2000, seed: int = 1) -> tuple[np.ndarray, np.ndarray, np.nda
 
 @pytest.mark.parametrize("horizon", [1, 5])
 def test_realised_spread_and_impact_are_those_of_hindsight(horizon):
-    """By looking ahead, offline: the mid that stood when the horizon was over, and weights from when that was noticed."""
+    """By looking ahead, offline: the mid that stood when the horizon was over, weights from when that was seen."""
     events, trades, _ = market()
     quotes = events[events["kind"] == ev.Kind.QUOTE].view(sc.QUOTE)
     mids = (quotes["bid"] + quotes["ask"]) / 2
@@ -184,9 +184,9 @@ def test_any_number_of_trades_may_wait():
 
 
 def hawkes_trades(own: float, cross: float, seconds: float, seed: int, half_life: float = 0.1, rate: float = 2.0):
-    """Buys and sells of a symmetric Hawkes process, as the family tree that it is: parents at random, children after."""
+    """Buys and sells of a symmetric Hawkes process, as the family tree it is: parents at random, then children."""
     rng = np.random.default_rng(seed)
-    times, sides = rng.uniform(0, seconds, rng.poisson(2 * rate * seconds)), None
+    times = rng.uniform(0, seconds, rng.poisson(2 * rate * seconds))
     sides = rng.choice([1, -1], len(times))
     all_times, all_sides = [times], [sides]
     while len(times):
@@ -312,7 +312,7 @@ def test_runs_by_hand():
 
 
 def test_orders_by_hand():
-    """Three fills at two prices within a millisecond are a sweep; a fill a second later, or of the other side, is none."""
+    """Three fills at two prices within a millisecond sweep; a fill a second later, or on the other side, does not."""
     ms = 1_000_000
     trades = ev.trades([0, ms // 2, ms, SECOND, SECOND], [100, 100, 101, 101, 100], [1, 2, 3, 4, 5], [1, 1, 1, 1, -1])
     table = rows(trades, "sweeps_1000s_share", "sweeps_1000s_net", "fills_per_order_1000s")

@@ -370,12 +370,16 @@ struct TouchConsumption {
     static int warmup(Params) { return 1; }  // a trade of known side while the book is known
     TouchConsumption(Graph& g, Params p) : sign(g.part<TradeSign>()), mean(g, p[0]) {}
     void update(const Trade& t, In in, Out out) noexcept {
-        const double s = in(sign), stands = s > 0 ? in.top.ask_size[0] : in.top.bid_size[0];
+        const double s = in(sign), stands = s > 0 ? ask_size : bid_size;
         mean.push(in, in.top.valid && s != 0 && stands > 0, not_above(t.size / stands, 1), 1, out);
     }
-    void update(const Top& top, In, Out out) noexcept { mean.say(top, out); }
+    void update(const Top& top, In, Out out) noexcept {
+        bid_size = top.bid_size[0], ask_size = top.ask_size[0];  // a message that is still open may have changed those of in.top
+        mean.say(top, out);
+    }
     Ref<TradeSign> sign;
     FadedMean mean;
+    double bid_size = 0, ask_size = 0;
 };
 
 struct TradeToQuote {

@@ -169,11 +169,11 @@ struct Hawkes {
 
 // ---- durations ----
 
-// Seconds since the trade before.
+// Time since the trade before, in ns: whole numbers, so that moments of nearly equal ones keep all digits.
 struct TradeGap {
     explicit TradeGap(Graph&) {}
     void update(const Trade& t, In, Out out) noexcept {
-        out[0] = begun ? 1e-9 * static_cast<double>(t.ts - last) : kNaN;
+        out[0] = begun ? static_cast<double>(t.ts - last) : kNaN;
         last = t.ts;
         begun = 1;
     }

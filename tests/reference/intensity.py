@@ -84,11 +84,11 @@ def hawkes(tape: Tape, half_life: float, memory: float) -> Array:
 
 
 def gaps(tape: Tape) -> Array:
-    """Seconds from each trade back to the one before."""
+    """Nanoseconds from each trade back to the one before."""
     ts = tape.ts[tape.trade]
-    seconds = np.full(len(ts), NAN)
-    seconds[1:] = np.diff(ts).astype(np.longdouble) * np.longdouble(1e-9)
-    return seconds
+    gap = np.full(len(ts), NAN)
+    gap[1:] = np.diff(ts)
+    return gap
 
 
 def shifted(x: Array) -> Array:
