@@ -14,14 +14,15 @@ public:
     // kinds: how many different things. uneven: also how far their shares are from being all alike.
     Tally(Arena& arena, std::uint32_t n, std::uint32_t kinds, bool uneven = false)
         : last_(arena.array<std::uint32_t>(n)), counts_(arena.array<std::uint32_t>(kinds)), terms_(arena.array<std::int64_t>(n + 1)),
-          mixed_(arena.array<std::int64_t>(uneven ? n + 1 : 0)), n_(n), kinds_(kinds), uneven_(uneven) {
+          mixed_(arena.array<std::int64_t>(uneven ? n + 1 : 0)), n_(n), uneven_(uneven), log_n_(std::log(n)), log_kinds_(std::log(kinds)),
+          scale_(kUnit / n) {
         for (std::uint32_t c = 2; c <= n; ++c) arena.memory()[terms_][c] = whole(c * std::log(static_cast<double>(c)));
         if (!uneven) return;
         for (std::uint32_t c = 0; c <= n; ++c) {
             const double p = 0.5 * (static_cast<double>(c) / n + 1.0 / kinds);
             arena.memory()[mixed_][c] = std::llround(-p * std::log(p) / kFine);
         }
-        mixture_ = arena.memory()[mixed_][0] * static_cast<std::int64_t>(kinds);
+        mixture_ = arena.memory()[mixed_][0] * static_cast<std::int64_t>(kinds);  // of counts that are all 0
     }
 
     void push(Memory m, std::uint32_t what) noexcept {
@@ -34,12 +35,12 @@ public:
     bool full() const noexcept { return full_; }
     // In nats, of a full window.
     double entropy() const noexcept {
-        const double n = n_, h = std::log(n) - static_cast<double>(sum_) * kUnit / n;
+        const double h = log_n_ - static_cast<double>(sum_) * scale_;
         return h > 0 ? h : 0;
     }
     // Jensen-Shannon divergence of the shares from all alike.
     double divergence() const noexcept {
-        return static_cast<double>(mixture_) * kFine - 0.5 * (entropy() + std::log(static_cast<double>(kinds_)));
+        return static_cast<double>(mixture_) * kFine - 0.5 * (entropy() + log_kinds_);
     }
 
 private:
@@ -59,9 +60,8 @@ private:
 
     Array<std::uint32_t> last_, counts_;
     Array<std::int64_t> terms_, mixed_;
-    std::uint32_t n_, kinds_, at_ = 0, full_ = false;
-    std::uint32_t uneven_;
-    [[maybe_unused]] std::uint32_t unused_ = 0;
+    std::uint32_t n_, at_ = 0, full_ = false, uneven_;
+    double log_n_, log_kinds_, scale_;
     std::int64_t sum_ = 0, mixture_ = 0;
 };
 

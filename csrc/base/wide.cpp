@@ -136,6 +136,36 @@ std::uint32_t count_nearer(const double* left, double a, const double* right, do
 }
 
 SMARTCORE_WIDE
+Bridge bridge(const double* path, std::uint32_t n, const double* weights) noexcept {
+    const double first = path[0], step = (path[n] - first) / n;
+    Bridge all{0, 0, 0};  // it begins and ends at 0
+    std::uint32_t i = 0;
+#if defined(__GNUC__)
+    const Four from = {first, first, first, first}, rise = {step, step, step, step}, four = {4, 4, 4, 4};
+    Four k = {0, 1, 2, 3}, high{}, low{}, most{};
+    for (; i + 4 <= n; i += 4) {
+        Four x, w;
+        load(x, path + i), load(w, weights + i);
+        const Four d = x - from - k * rise, square = d * d * w;
+        high = high > d ? high : d;
+        low = low < d ? low : d;
+        most = most > square ? most : square;
+        k += four;
+    }
+    for (int j = 0; j < 4; ++j) {
+        all.high = not_below(high[j], all.high);
+        all.low = not_above(low[j], all.low);
+        all.most = not_below(most[j], all.most);
+    }
+#endif
+    for (; i < n; ++i) {
+        const double d = path[i] - first - i * step, square = d * d * weights[i];
+        all.high = not_below(d, all.high), all.low = not_above(d, all.low), all.most = not_below(square, all.most);
+    }
+    return all;
+}
+
+SMARTCORE_WIDE
 std::uint8_t longest_run(std::uint8_t* runs, const std::uint8_t* values, std::uint32_t n, std::uint8_t value, std::uint8_t most) noexcept {
     std::uint8_t longest = 0;
     std::uint32_t i = 0;

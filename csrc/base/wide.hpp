@@ -35,6 +35,13 @@ Three weighted_sums(const double* values, std::uint32_t n, const double* weights
 // How many k below n have a - left[k] < right[k] - b.
 std::uint32_t count_nearer(const double* left, double a, const double* right, double b, std::uint32_t n) noexcept;
 
+// Of a path of n + 1 values, less the straight line from its first to its last: how high and how low it goes, and the
+// largest square of it times the weight of its place (n + 1 weights).
+struct Bridge {
+    double high, low, most;
+};
+Bridge bridge(const double* path, std::uint32_t n, const double* weights) noexcept;
+
 // Each run goes on by one, to `most`, where the value equals `value`, and ends elsewhere; the longest of them.
 std::uint8_t longest_run(std::uint8_t* runs, const std::uint8_t* values, std::uint32_t n, std::uint8_t value, std::uint8_t most) noexcept;
 

@@ -310,15 +310,6 @@ struct ExtremeReturn {
 
 // ---- ranks and ages ----
 
-// What orders moves up and down alike: it is the same number for a move and for the same move back.
-struct MoveSize {
-    explicit MoveSize(Graph&) {}
-    void update(const Bar& b, In, Out out) noexcept {
-        out[0] = std::fabs(b.close - last) / (b.close + last);
-        last = b.close;
-    }
-    double last = kNaN;
-};
 // What orders ranges of bars as high / low does.
 struct RangeSize {
     static double of(const Bar& b) noexcept { return (b.high - b.low) / (b.high + b.low); }

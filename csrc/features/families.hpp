@@ -5,15 +5,15 @@
 namespace smartcore {
 
 extern const Family trend, averages, momentum, volatility, volume, candle, cycle;
-extern const Family statistics, distribution, realised;
-extern const Family risk, regime, structure, session;
+extern const Family statistics, distribution, realised, dependence, change;
+extern const Family risk, regime, session;
 extern const Family book, depth, ofi, queue, flow, impact, intensity;
 extern const Family score, auxiliary;
 
 inline const Family* const families[] = {
     &trend, &averages, &momentum, &volatility, &volume, &candle, &cycle,
-    &statistics, &distribution, &realised,
-    &risk, &regime, &structure, &session,
+    &statistics, &distribution, &realised, &dependence, &change,
+    &risk, &regime, &session,
     &book, &depth, &ofi, &queue, &flow, &impact, &intensity,
     &score, &auxiliary,
 };

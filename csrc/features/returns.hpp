@@ -20,10 +20,23 @@ void tell(Out out, const Totals<N>& t) noexcept {
     for (std::uint32_t i = 0; i < N; ++i) out[i] = t.sum[i];
 }
 
+// |log return|, to the last bit the same for a move and for the same move back.
 struct AbsReturn {
-    explicit AbsReturn(Graph& g) : r(g.part<LogReturn>()) {}
-    void update(const Bar&, In in, Out out) const noexcept { out[0] = std::fabs(in(r)); }
-    Ref<LogReturn> r;
+    explicit AbsReturn(Graph&) {}
+    void update(const Bar& b, In, Out out) noexcept {
+        out[0] = b.close > last ? log_ratio(b.close, last) : log_ratio(last, b.close);
+        last = b.close;
+    }
+    double last = kNaN;
+};
+// What orders moves up and down alike: it is the same number for a move and for the same move back.
+struct MoveSize {
+    explicit MoveSize(Graph&) {}
+    void update(const Bar& b, In, Out out) noexcept {
+        out[0] = std::fabs(b.close - last) / (b.close + last);
+        last = b.close;
+    }
+    double last = kNaN;
 };
 // ln(high / low)^2.
 struct SquaredRange {
@@ -70,6 +83,35 @@ struct Beside {
     [[no_unique_address]] Source<X, Bar> x;
     [[no_unique_address]] Source<Y, Bar> y;
     double past[Lag ? Lag : 1];
+};
+
+// The closes of n bars and the one before them, less the line from the first to the last, in deviations of their changes.
+struct CloseBridge {
+    struct Told {
+        double range, most;  // highest less lowest / (deviation sqrt(n)); largest |distance| / (deviation sqrt(k (n - k) / n))
+    };
+    CloseBridge(Graph& g, double n)
+        : closes(past<Close>(g, n + 1)), changes(g.part<Window<Change, Moments2>>(n)), weights(g.arena().array<double>(count_of(n) + 1)), n(count_of(n)) {
+        double* w = g.arena().memory()[weights];
+        for (std::uint32_t k = 1; k < count_of(n); ++k) w[k] = n / (k * (n - k));
+    }
+    void update(const Bar&, In in, Out out) const noexcept {
+        const auto past = in.past(closes);
+        const Moments2 c = in(changes);
+        const double m2 = c.m2;
+        // Of a straight line a rounding is left, which is no distance.
+        if (!past.has(n + 1) || !(m2 > 1e-12 * n * (c.mean * c.mean))) {
+            out[0] = out[1] = kNaN;
+            return;
+        }
+        const Bridge b = bridge(past.last(n + 1), n, in.memory[weights]);
+        out[0] = (b.high - b.low) / std::sqrt(m2);
+        out[1] = std::sqrt(b.most * n / m2);
+    }
+    Ref<Past<Close>> closes;
+    Ref<Window<Change, Moments2>> changes;
+    Array<double> weights;
+    std::uint32_t n;
 };
 
 }  // namespace smartcore

@@ -127,10 +127,17 @@ def correlation(x, y):
     return np.where(still, np.nan, (a * b).sum(axis=1) / np.where(still, 1, norm))
 
 
+def moves(bars):
+    """|log return|, the same for a move and for the same move back."""
+    close = column(bars, "close")
+    last = before(close)
+    return log_ratio(np.maximum(close, last), np.minimum(close, last))
+
+
 @twin()
 def leverage(bars, window):
     r = log_returns(bars)
-    return over(correlation, window, before(r), abs(r))
+    return over(correlation, window, before(r), moves(bars))
 
 
 @twin()
