@@ -6,14 +6,14 @@ namespace smartcore {
 
 extern const Family trend, averages, momentum, volatility, volume, candle, cycle;
 extern const Family statistics, distribution, realised, dependence, change;
-extern const Family risk, regime, session;
+extern const Family risk, regime, structure, session;
 extern const Family book, depth, ofi, queue, flow, impact, intensity;
 extern const Family score, auxiliary;
 
 inline const Family* const families[] = {
     &trend, &averages, &momentum, &volatility, &volume, &candle, &cycle,
     &statistics, &distribution, &realised, &dependence, &change,
-    &risk, &regime, &session,
+    &risk, &regime, &structure, &session,
     &book, &depth, &ofi, &queue, &flow, &impact, &intensity,
     &score, &auxiliary,
 };

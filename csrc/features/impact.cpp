@@ -112,20 +112,29 @@ struct EffectiveSpread {
 
 // ---- what a trade moves ----
 
+// Log return from the trade before.
+struct TradeReturn {
+    explicit TradeReturn(Graph&) {}
+    void update(const Trade& t, In, Out out) noexcept {
+        out[0] = log_ratio(t.price, last);
+        last = t.price;
+    }
+    double last = kNaN;
+};
+
 struct HasbrouckLambda {
     struct Root {  // signed root of size beside the log return of the trade
         struct Told {
             double flow, move;
         };
-        explicit Root(Graph& g) : sign(g.part<TradeSign>()) {}
+        explicit Root(Graph& g) : sign(g.part<TradeSign>()), r(g.part<TradeReturn>()) {}
         void update(const Trade& t, In in, Out out) noexcept {
-            out[0] = known(last) ? in(sign) * std::sqrt(t.size) : kNaN;
-            out[1] = log_ratio(t.price, last);
-            last = t.price;
+            out[0] = known(in(r)) ? in(sign) * std::sqrt(t.size) : kNaN;
+            out[1] = in(r);
         }
         static Pair aggregate(const Told& t) noexcept { return {t.flow, t.move}; }
         Ref<TradeSign> sign;
-        double last = kNaN;
+        Ref<TradeReturn> r;
     };
     struct Size {  // root of size, where Root has a value
         explicit Size(Graph& g) : root(g.part<Root>()) {}
@@ -163,15 +172,14 @@ struct TradeAmihud {
         struct Told {
             double per_money, money;
         };
-        explicit Cost(Graph&) {}
-        void update(const Trade& t, In, Out out) noexcept {
+        explicit Cost(Graph& g) : r(g.part<TradeReturn>()) {}
+        void update(const Trade& t, In in, Out out) noexcept {
             const double money = t.price * t.size;
-            out[0] = money > 0 ? std::fabs(log_ratio(t.price, last)) / money : kNaN;
+            out[0] = money > 0 ? std::fabs(in(r)) / money : kNaN;
             out[1] = money;
-            last = t.price;
         }
         static Sum2 aggregate(const Told& t) noexcept { return {t.per_money, t.money}; }
-        double last = kNaN;
+        Ref<TradeReturn> r;
     };
     static constexpr Meta meta{
         .name = "trade_amihud", .doc = "Amihud illiquidity from trade to trade, for the mean turnover of a trade. Trades without size do not count.",
@@ -187,61 +195,65 @@ struct TradeAmihud {
     Ref<Window<Cost, Sum2, Trade>> window;
 };
 
-// A vector autoregression of order one of log return (bps) and trade sign, and what a trade has then moved after ten more.
-// A hundredth is added to the diagonal of the moments: it can always be solved.
+// A vector autoregression of order one of log return (bps) and trade sign, by the equations of Yule and Walker, and what a
+// trade has then moved after fifteen more. By least squares a jump that has just come would be the work of the small return before
+// it. A hundredth is added to the diagonal of the moments: it can always be solved.
 struct HasbrouckImpact {
     static constexpr double kRidge = 1.01;
-    static constexpr int kTrades = 10;
     struct Steps {  // return and sign of a trade, and of the one before
         struct Told {
             double r, x, r1, x1;
         };
-        explicit Steps(Graph& g) : sign(g.part<TradeSign>()) {}
-        void update(const Trade& t, In in, Out out) noexcept {
-            const double r = 1e4 * log_ratio(t.price, last), x = in(sign) != 0 ? in(sign) : kNaN;
+        explicit Steps(Graph& g) : sign(g.part<TradeSign>()), move(g.part<TradeReturn>()) {}
+        void update(const Trade&, In in, Out out) noexcept {
+            const double r = 1e4 * in(move), x = in(sign) != 0 ? in(sign) : kNaN;
             out[0] = known(x) && known(x1) && known(r1) ? r : kNaN;
             out[1] = x, out[2] = r1, out[3] = x1;
-            r1 = r, x1 = x, last = t.price;
+            r1 = r, x1 = x;
         }
         Ref<TradeSign> sign;
-        double last = kNaN, r1 = kNaN, x1 = kNaN;
+        Ref<TradeReturn> move;
+        double r1 = kNaN, x1 = kNaN;
     };
-    struct Products {
-        double rr, rx, xx, r_r1, r_x1, x_r1, x_x1, r1_r1, r1_x1, x1_x1;
+    struct Products {  // the mean of both trades' moments (that of the sign is 1), and those across
+        double rr, rx, r_r1, r_x1, x_r1, x_x1;
         friend Products operator+(const Products& a, const Products& b) noexcept {
-            return {a.rr + b.rr, a.rx + b.rx, a.xx + b.xx, a.r_r1 + b.r_r1, a.r_x1 + b.r_x1,
-                    a.x_r1 + b.x_r1, a.x_x1 + b.x_x1, a.r1_r1 + b.r1_r1, a.r1_x1 + b.r1_x1, a.x1_x1 + b.x1_x1};
+            return {a.rr + b.rr, a.rx + b.rx, a.r_r1 + b.r_r1, a.r_x1 + b.r_x1, a.x_r1 + b.x_r1, a.x_x1 + b.x_x1};
         }
     };
     static constexpr Meta meta{
-        .name = "hasbrouck_impact", .doc = "What an unexpected trade moves the price by in the end: the response of log returns to a trade sign over ten more trades, in a vector autoregression of order one (ridge of 0.01).",
+        .name = "hasbrouck_impact", .doc = "What an unexpected trade moves the price by in the end: the response of log returns to a trade sign at that trade and at fifteen more, in a vector autoregression of order one (Yule-Walker, ridge of 0.01); 0 while the price stands.",
         .params = {{"window", 10, 100'000}}, .outputs = {{"", "cumulated response of the log return to an innovation of 1 of the trade sign", "bps"}},
         .defaults = {{100}, {500}}, .source = "Hasbrouck 1991"};
     static int warmup(Params p) { return static_cast<int>(p[0]) + 2; }
-    HasbrouckImpact(Graph& g, Params p) : steps(g.part<Steps>()), window(g.arena(), count_of(p[0])) {}
+    HasbrouckImpact(Graph& g, Params p) : n(p[0]), steps(g.part<Steps>()), window(g.arena(), count_of(p[0])) {}
     void update(const Trade&, In in, Out out) noexcept {
         const auto s = in(steps);
         if (!known(s.r)) return;
-        const Products m = window.push(in, {s.r * s.r, s.r * s.x, s.x * s.x, s.r * s.r1, s.r * s.x1, s.x * s.r1, s.x * s.x1, s.r1 * s.r1, s.r1 * s.x1, s.x1 * s.x1});
+        const Products m = window.push(in, {0.5 * (s.r * s.r + s.r1 * s.r1), 0.5 * (s.r * s.x + s.r1 * s.x1), s.r * s.r1, s.r * s.x1, s.x * s.r1, s.x * s.x1});
         if (!window.full()) return;
-        double rr = 0, rx = 0, xr = 0, xx = 0;  // of each on each of the trade before
-        if (m.r1_r1 > 0) {
-            const double a = kRidge * m.r1_r1, b = m.r1_x1, c = kRidge * m.x1_x1, inverse = 1 / (a * c - b * b);
-            rr = (m.r_r1 * c - m.r_x1 * b) * inverse, rx = (m.r_x1 * a - m.r_r1 * b) * inverse;
-            xr = (m.x_r1 * c - m.x_x1 * b) * inverse, xx = (m.x_x1 * a - m.x_r1 * b) * inverse;
-        } else {
-            rx = m.r_x1 / (kRidge * m.x1_x1), xx = m.x_x1 / (kRidge * m.x1_x1);
+        if (m.rr == 0) {
+            out[0] = 0;
+            return;
         }
+        const double a = kRidge * m.rr, b = m.rx, c = kRidge * n, inverse = 1 / (a * c - b * b);
+        // Of each on each of the trade before.
+        double rr = (m.r_r1 * c - m.r_x1 * b) * inverse, rx = (m.r_x1 * a - m.r_r1 * b) * inverse;
+        double xr = (m.x_r1 * c - m.x_x1 * b) * inverse, xx = (m.x_x1 * a - m.x_r1 * b) * inverse;
         // What is left of both has this covariance, and that variance of the sign.
-        const double both = m.rx - rr * m.x_r1 - rx * m.x_x1, sign = m.xx - xr * m.x_r1 - xx * m.x_x1;
-        double move = both / sign, flow = 1, sum = move;
-        for (int k = 0; k < kTrades; ++k) {
-            const double next = rr * move + rx * flow;
-            flow = xr * move + xx * flow;
-            sum += move = next;
+        const double both = m.rx - rr * m.x_r1 - rx * m.x_x1, sign = not_below(n - xr * m.x_r1 - xx * m.x_x1, (kRidge - 1) * n);
+        double move = both / sign, flow = 1;
+        for (int k = 0;; ++k) {  // the sum of 2, 4, 8, 16 responses: (1 + A) (1 + A^2) (1 + A^4) (1 + A^8)
+            const double more = rr * move + rx * flow;
+            flow += xr * move + xx * flow;
+            move += more;
+            if (k == 3) break;
+            const double rr2 = rr * rr + rx * xr, rx2 = rr * rx + rx * xx, xr2 = xr * rr + xx * xr, xx2 = xr * rx + xx * xx;
+            rr = rr2, rx = rx2, xr = xr2, xx = xx2;
         }
-        out[0] = sum;
+        out[0] = move;
     }
+    double n;
     Ref<Steps> steps;
     Sliding<Products> window;
 };
@@ -325,7 +337,7 @@ struct EffectiveToQuoted {
     static constexpr Meta meta{
         .name = "effective_to_quoted", .doc = "Effective over quoted spread: below 1 trades got better prices than the best quotes, above 1 worse. By size, fading with a half-life; unknown while the book is.",
         .params = {{"half_life", 0.001, 86'400, 's'}}, .outputs = {{"", "faded sum of size |2 price - bid - ask| / faded sum of size (ask - bid), where ask > bid", "ratio", 0}},
-        .defaults = {{10}, {60}}, .source = "SEC Rule 605, 2000; Bessembinder 2003"};
+        .defaults = {{60}}, .source = "SEC Rule 605, 2000; Bessembinder 2003"};
     static int warmup(Params) { return 1; }
     EffectiveToQuoted(Graph& g, Params p) : mean(g, p[0]) {}
     void update(const Trade& t, In in, Out out) noexcept {
@@ -358,12 +370,16 @@ struct TouchConsumption {
     static int warmup(Params) { return 1; }  // a trade of known side while the book is known
     TouchConsumption(Graph& g, Params p) : sign(g.part<TradeSign>()), mean(g, p[0]) {}
     void update(const Trade& t, In in, Out out) noexcept {
-        const double s = in(sign), stands = s > 0 ? in.top.ask_size[0] : in.top.bid_size[0];
+        const double s = in(sign), stands = s > 0 ? ask_size : bid_size;
         mean.push(in, in.top.valid && s != 0 && stands > 0, not_above(t.size / stands, 1), 1, out);
     }
-    void update(const Top& top, In, Out out) noexcept { mean.say(top, out); }
+    void update(const Top& top, In, Out out) noexcept {
+        bid_size = top.bid_size[0], ask_size = top.ask_size[0];  // a message that is still open may have changed those of in.top
+        mean.say(top, out);
+    }
     Ref<TradeSign> sign;
     FadedMean mean;
+    double bid_size = 0, ask_size = 0;
 };
 
 struct TradeToQuote {

@@ -116,11 +116,12 @@ struct Branches {
     void tell(Out out) const noexcept {
         const double mean = counts.sum / bins, drift = nets.sum / bins;
         const double variance = squares.sum / bins - mean * mean, of_net = net_squares.sum / bins - drift * drift;
-        const double sum = mean > 0 && variance > mean ? 1 - std::sqrt(mean / variance) : 0;
-        const double difference = mean > 0 && of_net > 0 ? 1 - std::sqrt(mean / of_net) : -sum;
-        const double bounded = not_below(not_above(difference, sum), -sum);
-        out[0] = 0.5 * (sum + bounded);
-        out[1] = 0.5 * (sum - bounded);
+        const double sum = ratio_of(mean, variance), difference = ratio_of(mean, of_net);
+        out[0] = 0.5 * (sum + difference);
+        out[1] = 0.5 * (sum - difference);
+    }
+    static double ratio_of(double mean, double variance) noexcept {
+        return mean > 0 ? (variance > 0.25 * mean ? 1 - std::sqrt(mean / variance) : -1) : 0;
     }
     Ref<TradeSign> sign;
     std::int64_t length, end = 0, begun = 0, whole = 0;
@@ -132,8 +133,8 @@ struct Branching {
     static constexpr Meta meta{
         .name = "branching", .doc = "How many trades a trade brings on within a time, on its own side and on the other one: from counts in bins of ten half-lives, which fade with a longer one. A symmetric Hawkes process, by its moments.",
         .params = {{"half_life", 0.001, 8'640, 's'}, {"memory", 0.001, 86'400, 's'}},
-        .outputs = {{"self", "(a + b) / 2, a = 1 - sqrt(mean / variance) of counts, at least 0; b the same of buys - sells, within -a..a; unknown until a bin is whole", "trades", 0, 1},
-                    {"cross", "(a - b) / 2", "trades", 0, 1}},
+        .outputs = {{"self", "(a + b) / 2, a = 1 - sqrt(mean / variance) of counts, at least -1; b = 1 - sqrt(mean of counts / variance of buys - sells), so too; unknown until a bin is whole", "trades", -1, 1},
+                    {"cross", "(a - b) / 2; below 0 where one side keeps the other away", "trades", -1, 1}},
         .defaults = {{0.1, 60}, {1, 300}}, .source = "Hawkes 1971; Hardiman and Bouchaud 2014; Da Fonseca and Zaatour 2014"};
     static int warmup(Params p) { return 1 + static_cast<int>(1000 * p[0]); }  // about: a whole bin, at a hundred events a second
     Branching(Graph& g, Params p) : branches(g.part<Branches>(p[0], p[1])) {}
@@ -156,10 +157,11 @@ struct Hawkes {
     void say(In in, Out out) const noexcept {
         const auto b = in(branches);
         const auto fast = in(now), mean = in(usual);
-        const double buy = not_below(mean.buys - b.self * mean.buys - b.cross * mean.sells, 0) + b.self * fast.buys + b.cross * fast.sells;
-        const double sell = not_below(mean.sells - b.self * mean.sells - b.cross * mean.buys, 0) + b.self * fast.sells + b.cross * fast.buys;
-        out[0] = contrast(buy + sell, mean.buys + mean.sells);
-        out[1] = contrast(buy, sell);
+        const double buy = mean.buys + b.self * (fast.buys - mean.buys) + b.cross * (fast.sells - mean.sells);
+        const double sell = mean.sells + b.self * (fast.sells - mean.sells) + b.cross * (fast.buys - mean.buys);
+        const double bought = buy < 0 ? 0 : buy, sold = sell < 0 ? 0 : sell;
+        out[0] = contrast(bought + sold, mean.buys + mean.sells);
+        out[1] = contrast(bought, sold);
     }
     Ref<Branches> branches;
     Ref<TradeRates> now, usual;
@@ -167,11 +169,11 @@ struct Hawkes {
 
 // ---- durations ----
 
-// Seconds since the trade before.
+// Time since the trade before, in ns: whole numbers, so that moments of nearly equal ones keep all digits.
 struct TradeGap {
     explicit TradeGap(Graph&) {}
     void update(const Trade& t, In, Out out) noexcept {
-        out[0] = begun ? 1e-9 * static_cast<double>(t.ts - last) : kNaN;
+        out[0] = begun ? static_cast<double>(t.ts - last) : kNaN;
         last = t.ts;
         begun = 1;
     }

@@ -71,19 +71,17 @@ def hasbrouck_impact(tape: Tape, window: float) -> Array:
 
     def response(r: Array, x: Array, r1: Array, x1: Array) -> float:
         now, before = np.array([r, x]), np.array([r1, x1])
-        moments = before @ before.T
+        moments = (now @ now.T + before @ before.T) / 2
         cross = now @ before.T
+        if moments[0, 0] == 0:
+            return 0
         ridge = moments + np.diag(np.diag(moments)) / 100
-        step = np.zeros((2, 2), np.longdouble)
-        if moments[0, 0] > 0:
-            inverse = np.array([[ridge[1, 1], -ridge[0, 1]], [-ridge[1, 0], ridge[0, 0]]])
-            step = cross @ inverse / (ridge[0, 0] * ridge[1, 1] - ridge[0, 1] ** 2)
-        else:
-            step[:, 1] = cross[:, 1] / ridge[1, 1]
-        left = now @ now.T - step @ cross.T
-        shock = np.array([left[0, 1] / left[1, 1], 1])
+        inverse = np.array([[ridge[1, 1], -ridge[0, 1]], [-ridge[1, 0], ridge[0, 0]]])
+        step = cross @ inverse / (ridge[0, 0] * ridge[1, 1] - ridge[0, 1] ** 2)
+        left = moments - step @ cross.T
+        shock = np.array([left[0, 1] / max(left[1, 1], moments[1, 1] / 100), 1])
         total = shock[0]
-        for _ in range(10):
+        for _ in range(15):
             shock = step @ shock
             total += shock[0]
         return total

@@ -61,9 +61,9 @@ def branching(tape: Tape, half_life: float, memory: float) -> Array:
         sums = [(weight * x[over_]).sum() for x in (count, count**2, net, net**2)]
         mean, square, drift, net_square = (x / bins if abs(x) >= 1e-300 else 0 for x in sums)
         variance, of_net = square - mean**2, net_square - drift**2
-        both = 1 - np.sqrt(mean / variance) if mean > 0 and variance > mean else 0
-        difference = 1 - np.sqrt(mean / of_net) if mean > 0 and of_net > 0 else -both
-        difference = min(max(difference, -both), both)
+        both, difference = (
+            max(-1, 1 - np.sqrt(mean / v)) if v > 0 and mean > 0 else -1 if mean > 0 else 0 for v in (variance, of_net)
+        )
         rows[i:] = (both + difference) / 2, (both - difference) / 2
     return rows
 
@@ -74,8 +74,8 @@ def hawkes(tape: Tape, half_life: float, memory: float) -> Array:
     (_, buys, sells, _), (_, mean_buys, mean_sells, _) = rates(tape, half_life), rates(tape, memory)
     intensity = []
     for same, other, mean, mean_other in ((buys, sells, mean_buys, mean_sells), (sells, buys, mean_sells, mean_buys)):
-        base = np.maximum(mean - own * mean - cross * mean_other, 0)
-        intensity.append(base + own * same + cross * other)
+        base = mean - own * mean - cross * mean_other
+        intensity.append(np.maximum(base + own * same + cross * other, 0))
     buy, sell = intensity
     return np.column_stack([contrast(buy + sell, mean_buys + mean_sells), contrast(buy, sell)])
 
@@ -84,11 +84,11 @@ def hawkes(tape: Tape, half_life: float, memory: float) -> Array:
 
 
 def gaps(tape: Tape) -> Array:
-    """Seconds from each trade back to the one before."""
+    """Nanoseconds from each trade back to the one before."""
     ts = tape.ts[tape.trade]
-    seconds = np.full(len(ts), NAN)
-    seconds[1:] = np.diff(ts).astype(np.longdouble) * np.longdouble(1e-9)
-    return seconds
+    gap = np.full(len(ts), NAN)
+    gap[1:] = np.diff(ts)
+    return gap
 
 
 def shifted(x: Array) -> Array:
