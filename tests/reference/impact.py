@@ -106,7 +106,14 @@ def shown(tape: Tape, values: Array) -> Array:
     return np.where(tape.valid if values.ndim == 1 else tape.valid[:, None], values, np.nan)
 
 
-@twin(events="trade", writes=("trade",), slack=(1, 1.2), level=1e-5, sparse=("small", "quotes", "spot", "perpetual"))
+@twin(
+    events="trade",
+    writes=("trade",),
+    needs_book=True,
+    slack=(1, 1.2),
+    level=1e-5,
+    sparse=("small", "quotes", "spot", "perpetual"),
+)
 def response(tape: Tape, lag: float, window: float) -> Array:
     """Known late; the mid is rounded at 1e8. Most streams are shorter than its windows, or have gaps in them."""
     k = int(lag)
@@ -179,26 +186,24 @@ def aftermath(tape: Tape, horizon: float, half_life: float) -> list[Array]:
         size[settled] += q
         cost[settled] += 20_000 * tape.sign[i] * q * log_ratio(tape.price[i], mid)
         moved[settled] += 20_000 * tape.sign[i] * q * log_ratio(mid, tape.mid[i])
-        adverse[settled] += q * (
-            tape.sign[i] * log_ratio(mid, first_mid) > 1e-12
-        )  # two mids that are alike may differ by a rounding
+        way = tape.sign[i] * log_ratio(mid, first_mid)
+        adverse[settled] += q * (way > 1e-12)  # two mids that are alike may differ by a rounding
     total, *sums = tape.faded(half_life, size, cost, moved, adverse)
     return [held(tape, part(x, total, np.nan), settlings) for x in sums]
 
 
-@twin(
-    events="trade", slack=(0.1, 10), level=1e-5
-)  # the horizon, however many events that is; the mid is rounded at 1e8
+# Known after the horizon, however many events that is. The mid is rounded at 1e8.
+@twin(events="trade", needs_book=True, slack=(0.1, 10), level=1e-5)
 def realised_spread(tape: Tape, horizon: float, half_life: float) -> Array:
     return shown(tape, np.column_stack(aftermath(tape, horizon, half_life)[:2]))
 
 
-@twin(events="trade", slack=(0.1, 10))
+@twin(events="trade", needs_book=True, slack=(0.1, 10))
 def adverse_share(tape: Tape, horizon: float, half_life: float) -> Array:
     return shown(tape, aftermath(tape, horizon, half_life)[2])
 
 
-@twin(events="trade", slack=(0.1, 10), level=1e-5, sparse=("perpetual",))  # so here; ten seconds are all there is of it
+@twin(events="trade", needs_book=True, slack=(0.1, 10), level=1e-5, sparse=("perpetual",))  # of which there are 10 s
 def impact_decay(tape: Tape, short: float, long: float, half_life: float) -> Array:
     soon, late = (aftermath(tape, horizon, half_life)[1] for horizon in (short, long))
     size = np.abs(soon) + np.abs(late)
