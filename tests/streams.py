@@ -105,7 +105,7 @@ def small(n: int = 3000, seed: int = 5) -> NDArray[np.void]:
             part = ev.depth(np.full(k, ts), side, price, rng.integers(1, 9, k), last=row == k - 1, snapshot=row == 0)
         else:
             part = ev.gap(ts)
-            part["kind"] = rng.choice([ev.Kind.SCORE, ev.Kind.AUX, ev.Kind.PEER, ev.Kind.BASKET])
+            part["kind"] = rng.choice([ev.Kind.SCORE, ev.Kind.AUX, ev.Kind.PEER, ev.Kind.BASKET, ev.Kind.FACTOR])
             part["source"] = rng.integers(0, 3)
             for k in range(6):
                 part[f"v{k}"] = rng.random()
@@ -197,6 +197,76 @@ def simulated(seconds: float = 400, seed: int = 11) -> NDArray[np.void]:
     snapshot = ev.depth(np.full(len(row), ts), side, levels[:, 0], levels[:, 1], last=row == row[-1], snapshot=row == 0)
     head = np.concatenate([events[: broken + 1], ev.gap(int(events["ts"][broken])), events[broken + 1 : healed + 1]])
     return _final(np.concatenate([head, snapshot, events[healed + 1 :]]))
+
+
+# ---- among others: streams of one instrument with what a panel tells it ----
+
+
+def common_bars(n: int, seed: int, count: int = 4, price: float = 100.0) -> list[NDArray[np.void]]:
+    """Bars of instruments that move together, each with minutes missing here and there, and one with an hour."""
+    rng = np.random.default_rng(seed)
+    common, streams = rng.standard_t(4, n) * 1e-3, []
+    for i in range(count):
+        lagged = np.roll(common, i % 2)
+        close = price * (i + 1) * np.exp(np.cumsum((0.5 + 0.3 * i) * lagged + rng.standard_t(4, n) * 5e-4))
+        close = np.maximum(np.rint(close / 0.01), 1) * 0.01
+        open_ = np.append(close[0], close[:-1])
+        high, low = np.maximum(open_, close) + 0.02, np.minimum(open_, close) - 0.01
+        events = ev.bars(
+            START // MINUTE * MINUTE + MINUTE * np.arange(1, n + 1), open_, high, low, close, rng.gamma(1, 10, n)
+        )
+        present = rng.random(n) > 0.04 * i
+        if i == 2:
+            present[n // 2 : n // 2 + 60] = False
+        streams.append(events[present])
+    return streams
+
+
+def among(streams: list[NDArray[np.void]], own: int, clock: str, **settings: str) -> NDArray[np.void]:
+    """The stream of one of them with what a panel tells its engine."""
+    names = [f"x{i}" for i in range(len(streams))]
+    panel = sc.Panel(sc.FeatureSet([]), names, clock=clock, **settings)
+    return _final(panel.stream(dict(zip(names, streams, strict=True)), names[own]))
+
+
+@cache
+def panel_bars(n: int = 900, seed: int = 40, own: int = 1, stale_after: str = "5m") -> NDArray[np.void]:
+    """Bars of one of four instruments, and Peer, Basket and Factor events."""
+    return among(common_bars(n, seed), own, "1m", stale_after=stale_after)
+
+
+@cache
+def simulated_panel() -> NDArray[np.void]:
+    """The simulated market beside the trades of two others."""
+    others = [sc.simulate(seconds=400, seed=seed, regime="mixed").events for seed in (12, 13)]
+    return among([simulated(), *(e[e["kind"] == ev.Kind.TRADE] for e in others)], 0, "500ms")
+
+
+@cache
+def recorded_panel(folder: Path, n: int = 2000, own: int = 1, names: tuple[str, ...] = ()) -> NDArray[np.void]:
+    """One-minute bars of one of the coins of a folder of ``crypto_bars_1m``, among the others."""
+    files = [folder / f"{name}.parquet" for name in names or ("BTCUSDT", "ETHUSDT", "BNBUSDT", "SOLUSDT", "XRPUSDT")]
+    return among([recorded_bars(file, n) for file in files], own, "1m")
+
+
+@cache
+def recorded_trades(file: Path, n: int | None = None) -> NDArray[np.void]:
+    """Aggregated trades of ``binance_2020``."""
+    import pyarrow.parquet as pq
+
+    frame = pq.read_table(file).to_pandas()[:n]
+    ts = np.maximum.accumulate(frame["ts_event"].astype("int64").to_numpy())
+    return _final(ev.trades(ts, frame["price"], frame["size"], np.where(frame["side"] == "buy", 1, -1)))
+
+
+@cache
+def recorded_triangle(folder: Path, seconds: int = 3600) -> NDArray[np.void]:
+    """Trades of ETHUSDT beside those of BTCUSDT and ETHBTC on a clock of a second, which most of them miss."""
+    pairs = [
+        recorded_trades(folder / f"{name}_aggtrades_2020-11-01T09.parquet") for name in ("btcusdt", "ethusdt", "ethbtc")
+    ]
+    end = pairs[0]["ts"][0] + seconds * 1_000_000_000
+    return among([p[p["ts"] < end] for p in pairs], 1, "1s", stale_after="30s")
 
 
 # ---- recorded ----

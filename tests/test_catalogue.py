@@ -151,7 +151,7 @@ def test_metadata_is_complete(kernel):
     assert kernel.doc.endswith(".") and len(kernel.doc) > 20
     assert re.search(r"\d{4}", kernel.source), "a source has a year"
     assert kernel.version >= 1
-    assert set(kernel.wakes) <= {"bar", "trade", "book", "score", "aux", "peer", "basket"} and kernel.wakes
+    assert set(kernel.wakes) <= {"bar", "trade", "book", "score", "aux", "peer", "basket", "factor"} and kernel.wakes
     assert kernel.group and kernel.family
     assert len(kernel.outputs) >= 1
     assert len({o.suffix for o in kernel.outputs}) == len(kernel.outputs)
@@ -280,6 +280,22 @@ def test_no_column_of_recorded_texts_is_the_image_of_another(recorded):
     table = known_rows(SENTIMENT, events, "event")
     assert len(table) > 300
     assert images(table, SENTIMENT.columns) == []
+
+
+def test_no_column_about_others_is_the_image_of_another():
+    others = sc.FeatureSet(c.name for c in COLUMNS if c.kernel.group == "cross-asset")
+    table = known_rows(others, streams.simulated_panel(), "event")[::7]
+    assert len(table) > 1000
+    assert images(table, others.columns) == []
+
+
+def test_no_column_about_others_is_the_image_of_another_on_recorded_bars(recorded):
+    """But for the age of the reference and the shares of what has news: these recordings have no hole."""
+    whole = {"peer_age", "refresh_share", "basket_fresh"}
+    columns = sc.FeatureSet(c.name for c in COLUMNS if c.kernel.group == "cross-asset" and c.kernel.name not in whole)
+    table = known_rows(columns, streams.recorded_panel(recorded("crypto_bars_1m/binance_spot_2026"), 3000), "bar")
+    assert len(table) > 2000
+    assert images(table, columns.columns) == []
 
 
 def test_an_image_is_found():

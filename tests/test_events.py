@@ -22,8 +22,9 @@ PAYLOAD = {
     "QUOTE": ["bid", "bid_size", "ask", "ask_size", "v4", "v5"],
     "SCORE": ["value", "weight", "v2", "v3", "v4", "v5"],
     "AUX": ["value", "v1", "v2", "v3", "v4", "v5"],
-    "PEER": ["price", "volume", "net", "age", "v4", "v5"],
-    "BASKET": ["mean", "dispersion", "rank", "share", "loading", "flow"],
+    "PEER": ["price", "volume", "net", "flow", "age", "updates"],
+    "BASKET": ["mean", "dispersion", "rank", "breadth", "flow", "fresh"],
+    "FACTOR": ["share", "loading", "score", "v3", "v4", "v5"],
 }  # fmt: skip
 
 
@@ -52,13 +53,15 @@ def test_builders_fill_the_fields_they_name():
         Kind.GAP: ev.gap(TS),
         Kind.SCORE: ev.scores(TS, 0.5, 2, "social"),
         Kind.AUX: ev.aux(TS, "basis", 0.5),
-        Kind.PEER: ev.peers(TS, 1, 4, -2, 0.5, source=2),
+        Kind.PEER: ev.peers(TS, 1, 4, -2, 3, 0.5, 7, source=2),
         Kind.BASKET: ev.baskets(TS, 1, 4, 0.5, 2, 10, 15),
+        Kind.FACTOR: ev.factors(TS, 0.5, 1, -2),
     }
     payload = {
         Kind.BAR: (1, 4, 0.5, 2, 10, 15), Kind.TRADE: (1, 4, 0, 0, 0, 0), Kind.DEPTH: (1, 4, 0, 0, 0, 0),
         Kind.QUOTE: (1, 4, 0.5, 2, 0, 0), Kind.GAP: (0,) * 6, Kind.SCORE: (0.5, 2, 0, 0, 0, 0),
-        Kind.AUX: (0.5, 0, 0, 0, 0, 0), Kind.PEER: (1, 4, -2, 0.5, 0, 0), Kind.BASKET: (1, 4, 0.5, 2, 10, 15),
+        Kind.AUX: (0.5, 0, 0, 0, 0, 0), Kind.PEER: (1, 4, -2, 3, 0.5, 7), Kind.BASKET: (1, 4, 0.5, 2, 10, 15),
+        Kind.FACTOR: (0.5, 1, -2, 0, 0, 0),
     }  # fmt: skip
     side = {Kind.TRADE: -1, Kind.DEPTH: 1}
     for kind, events in built.items():
@@ -135,18 +138,20 @@ def test_kinds_and_flags_are_those_of_the_core():
     assert (eng.book.bid, eng.book.asks) == (98, 0)
 
 
-@pytest.mark.parametrize("kind", ["bar", "trade", "depth", "quote", "score", "aux", "peer", "basket"])
+@pytest.mark.parametrize("kind", ["bar", "trade", "depth", "quote", "score", "aux", "peer", "basket", "factor"])
 def test_calls_and_records_are_the_same_event(kind):
     columns = sc.FeatureSet.default()
     build, call = {
         "bar": (ev.bars, "on_bar"), "trade": (ev.trades, "on_trade"), "depth": (ev.depth, "on_depth"),
         "quote": (ev.quotes, "on_quote"), "score": (ev.scores, "on_score"), "aux": (ev.aux, "on_aux"),
         "peer": (ev.peers, "on_peer"), "basket": (ev.baskets, "on_basket"),
+        "factor": (ev.factors, "on_factor"),
     }[kind]  # fmt: skip
     given = {
         "bar": (100, 103, 99, 102, 5, 500), "trade": (100, 2, -1), "depth": (-1, 101, 2, True, True),
-        "quote": (99, 1, 101, 3), "score": (0.5, 2, "social"), "aux": ("funding", 1e-4), "peer": (50, 2, -1, 0.5, 1),
-        "basket": (1e-3, 1e-3, 0.5, 0.7, 0.3, -2),
+        "quote": (99, 1, 101, 3), "score": (0.5, 2, "social"), "aux": ("funding", 1e-4),
+        "peer": (50, 2, -1, -3, 0.5, 4, 1),
+        "basket": (1e-3, 1e-3, 0.5, 0.7, 0.3, 1), "factor": (0.7, 1.1, -2),
     }[kind]  # fmt: skip
     engines = [sc.Engine(columns) for _ in range(3)]
     for i in range(5):

@@ -64,15 +64,16 @@ DEPTH = {"side": 1, "price": 98.5, "size": 2.0}
 QUOTE = {"bid": 99.0, "bid_size": 1.0, "ask": 101.0, "ask_size": 1.0}
 SCORE = {"value": 0.5, "weight": 1.0, "source": 1}
 AUX = {"series": 1, "value": 1e-4}
-PEER = {"price": 50.0, "volume": 2.0, "net": -1.0, "age": 0.5}
-BASKET = {"mean": 1e-3, "dispersion": 1e-3, "rank": 0.5, "share": 0.7, "loading": 0.3, "flow": NAN}
+PEER = {"price": 50.0, "volume": 2.0, "net": -1.0, "flow": 3.0, "age": 0.5, "updates": 2.0}
+BASKET = {"mean": 1e-3, "dispersion": 1e-3, "rank": 0.5, "breadth": 0.7, "flow": NAN, "fresh": 1.0}
+FACTOR = {"share": 0.7, "loading": 1.1, "score": -2.0}
 SOUND = {
     "on_bar": BAR, "on_trade": TRADE, "on_depth": DEPTH, "on_quote": QUOTE, "on_score": SCORE, "on_aux": AUX,
-    "on_peer": PEER, "on_basket": BASKET,
+    "on_peer": PEER, "on_basket": BASKET, "on_factor": FACTOR,
 }  # fmt: skip
 BUILD = {
     "on_bar": ev.bars, "on_trade": ev.trades, "on_depth": ev.depth, "on_quote": ev.quotes, "on_score": ev.scores,
-    "on_aux": ev.aux, "on_peer": ev.peers, "on_basket": ev.baskets,
+    "on_aux": ev.aux, "on_peer": ev.peers, "on_basket": ev.baskets, "on_factor": ev.factors,
 }  # fmt: skip
 
 NO_PRICE = [NAN, INF, -INF, 0.0, -0.0, -1.0, 5e-324, 1e300]
@@ -90,9 +91,12 @@ BAD = [
     *[(call, "value", x) for call in ("on_score", "on_aux") for x in (NAN, INF, -INF, 1e300)],
     *[("on_score", "weight", x) for x in NO_SIZE],
     *[("on_peer", "price", x) for x in (INF, -INF, 0.0, -1.0, 1e300)],  # NaN: it is missing
-    *[("on_peer", name, x) for name in ("volume", "age") for x in NO_SIZE],
-    *[("on_peer", "net", x) for x in (NAN, INF, -1e300)],
+    *[("on_peer", name, x) for name in ("volume", "updates") for x in NO_SIZE],
+    *[("on_peer", "age", x) for x in NO_SIZE if x == x],
+    *[("on_peer", name, x) for name in ("net", "flow") for x in (NAN, INF, -1e300)],
     *[("on_basket", name, x) for name in BASKET for x in (INF, -INF, 1e300)],
+    *[("on_basket", "rank", x) for x in (-0.1, 1.1)],
+    *[("on_factor", name, x) for name in FACTOR for x in (INF, -INF, 1e300)],
 ]
 
 
@@ -124,7 +128,7 @@ def test_a_side_that_does_not_fit_a_byte_is_refused(side):
             getattr(eng, call)(TS + 5, **SOUND[call] | {"side": side})
 
 
-@pytest.mark.parametrize("kind", [0, 10, 255])
+@pytest.mark.parametrize("kind", [0, 11, 255])
 def test_an_unknown_kind_is_refused(kind):
     eng, event = fed(), ev.gap(TS + 5)
     event["kind"] = kind
@@ -259,7 +263,9 @@ def test_whole_numbers_of_any_type_are_taken():
 
 
 OPTIONAL = {
-    "on_bar": ["turnover"], "on_trade": ["side"], "on_score": ["weight", "source"], "on_peer": ["volume", "net", "age"],
+    "on_bar": ["turnover"], "on_trade": ["side"], "on_score": ["weight", "source"],
+    "on_peer": ["volume", "net", "flow", "age", "updates"],
+    "on_basket": ["fresh"],
 }  # fmt: skip
 
 
@@ -636,6 +642,7 @@ calls = [
     lambda: e.on_aux(1, "funding", 1.0),
     lambda: e.on_peer(1, 1.0),
     lambda: e.on_basket(1, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0),
+    lambda: e.on_factor(1, 1.0, 1.0, 1.0),
     lambda: e.on_event(record[0]),
     lambda: e.on_depth_message(1, [], []),
     lambda: e.advance(1),

@@ -15,9 +15,14 @@ void register_events(py::module_& m);
 void register_catalogue(py::module_& m);
 void register_book(py::module_& m);
 void register_engine(py::module_& m);
+void register_panel(py::module_& m);
 
 // The calls that a bot makes per event, as plain C functions on the class: see hot.cpp.
 void add_hot_calls(PyTypeObject* engine);
+
+// An event of an array that is refused, in words; whether an array is one of events.
+std::string fault_text(const Fault& fault, std::size_t i);
+bool holds_events(const py::array& array);
 
 // Sets a Python error of the class `name` in smartcore.errors.
 void raise(const char* name, const std::string& text);

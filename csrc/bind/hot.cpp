@@ -212,24 +212,37 @@ PyObject* on_aux(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* 
 }
 
 PyObject* on_peer(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* keywords) {
-    static constexpr const char* names[] = {"ts", "price", "volume", "net", "age", "source"};
-    PyObject* given[6] = {};
+    static constexpr const char* names[] = {"ts", "price", "volume", "net", "flow", "age", "updates", "source"};
+    PyObject* given[8] = {};
     BoundEngine* engine = engine_of(self);
     Event e{};
     e.kind = Type::peer;
-    if (!engine || !arrange("on_peer", names, 2, args, n, keywords, given) || !integer(given[0], e.ts) || !numbers(given, 1, 4, e.v) ||
-        (given[5] && !named("source", {}, given[5], e.source)))
+    e.v[5] = 1;
+    if (!engine || !arrange("on_peer", names, 2, args, n, keywords, given) || !integer(given[0], e.ts) || !numbers(given, 1, 6, e.v) ||
+        (given[7] && !named("source", {}, given[7], e.source)))
         return nullptr;
     return take(*engine, e);
 }
 
 PyObject* on_basket(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* keywords) {
-    static constexpr const char* names[] = {"ts", "mean", "dispersion", "rank", "share", "loading", "flow"};
+    static constexpr const char* names[] = {"ts", "mean", "dispersion", "rank", "breadth", "flow", "fresh"};
     PyObject* given[7] = {};
     BoundEngine* engine = engine_of(self);
     Event e{};
     e.kind = Type::basket;
-    if (!engine || !arrange("on_basket", names, 7, args, n, keywords, given) || !integer(given[0], e.ts) || !numbers(given, 1, 6, e.v))
+    e.v[5] = 1;
+    if (!engine || !arrange("on_basket", names, 6, args, n, keywords, given) || !integer(given[0], e.ts) || !numbers(given, 1, 6, e.v))
+        return nullptr;
+    return take(*engine, e);
+}
+
+PyObject* on_factor(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* keywords) {
+    static constexpr const char* names[] = {"ts", "share", "loading", "score"};
+    PyObject* given[4] = {};
+    BoundEngine* engine = engine_of(self);
+    Event e{};
+    e.kind = Type::factor;
+    if (!engine || !arrange("on_factor", names, 4, args, n, keywords, given) || !integer(given[0], e.ts) || !numbers(given, 1, 3, e.v))
         return nullptr;
     return take(*engine, e);
 }
@@ -407,12 +420,17 @@ PyMethodDef calls[] = {
      "A new value of an auxiliary series when it became known: funding, open interest, VIX ... series: a name of smartcore.SERIES or\n"
      "its number. True: the time until it closed a bar. InvalidEvent, OutOfOrder."},
     {"on_peer", c(on_peer), METH_FASTCALL | METH_KEYWORDS,
-     "on_peer(self: smartcore._core.Engine, ts: int, price: float, volume: float = 0.0, net: float = 0.0, age: float = 0.0, source: int = 0) -> bool\n\n"
-     "What is known of another instrument now: its price (NaN: missing), volume and signed volume since the last call, and how many\n"
-     "seconds ago it was heard of. A Panel makes these calls. True: the time until it closed a bar. InvalidEvent, OutOfOrder."},
+     "on_peer(self: smartcore._core.Engine, ts: int, price: float, volume: float = 0.0, net: float = 0.0, flow: float = 0.0, age: float = 0.0, updates: float = 1.0, source: int = 0) -> bool\n\n"
+     "What is known of another instrument now: its price (NaN: missing); volume, signed volume, order flow and number of events since\n"
+     "the last call; seconds since its last event. source 0 is the reference. A Panel makes these calls.\n"
+     "True: the time until it closed a bar. InvalidEvent, OutOfOrder."},
     {"on_basket", c(on_basket), METH_FASTCALL | METH_KEYWORDS,
-     "on_basket(self: smartcore._core.Engine, ts: int, mean: float, dispersion: float, rank: float, share: float, loading: float, flow: float) -> bool\n\n"
+     "on_basket(self: smartcore._core.Engine, ts: int, mean: float, dispersion: float, rank: float, breadth: float, flow: float, fresh: float = 1.0) -> bool\n\n"
      "What is known of all instruments of a panel now; NaN where too few are known. A Panel makes these calls.\n"
+     "True: the time until it closed a bar. InvalidEvent, OutOfOrder."},
+    {"on_factor", c(on_factor), METH_FASTCALL | METH_KEYWORDS,
+     "on_factor(self: smartcore._core.Engine, ts: int, share: float, loading: float, score: float) -> bool\n\n"
+     "The first principal component of a panel's returns now; NaN where it is not known. A Panel makes these calls.\n"
      "True: the time until it closed a bar. InvalidEvent, OutOfOrder."},
     {"on_event", c(on_event), METH_O,
      "on_event(self: smartcore._core.Engine, event: typing.Any) -> bool\n\nOne record of dtype smartcore.EVENT, whatever its kind. True: a bar closed. InvalidEvent, OutOfOrder."},

@@ -7,6 +7,21 @@
 #include "bind/bind.hpp"
 
 namespace smartcore {
+
+std::string fault_text(const Fault& fault, std::size_t i) {
+    char text[160];
+    std::snprintf(text, sizeof text, "event %zu: %s = %.17g %s", i, fault.field, fault.value, fault.what);
+    return text;
+}
+
+// EVENT or one of its views by kind: 64 bytes that begin with ts, in this machine's byte order.
+bool holds_events(const py::array& array) {
+    const py::dtype type = array.dtype();
+    return array.ndim() == 1 && type.itemsize() == sizeof(Event) && type.has_fields() && py::cast<bool>(type.attr("isnative")) &&
+           py::cast<std::string>(py::tuple(type.attr("names"))[0]) == "ts" &&
+           (array.shape(0) < 2 || array.strides(0) == sizeof(Event));  // NumPy leaves the stride of one row as it was
+}
+
 namespace {
 
 // A matrix that grows by rows and ends as a NumPy array without a copy.
@@ -77,20 +92,6 @@ BarClock::By by_name(const std::string& name) {
     if (name == "dollars") return BarClock::By::dollars;
     if (name == "imbalance") return BarClock::By::imbalance;
     throw py::value_error("bars by '" + name + "'");
-}
-
-std::string fault_text(const Fault& fault, std::size_t i) {
-    char text[160];
-    std::snprintf(text, sizeof text, "event %zu: %s = %.17g %s", i, fault.field, fault.value, fault.what);
-    return text;
-}
-
-// EVENT or one of its views by kind: 64 bytes that begin with ts, in this machine's byte order.
-bool holds_events(const py::array& array) {
-    const py::dtype type = array.dtype();
-    return array.ndim() == 1 && type.itemsize() == sizeof(Event) && type.has_fields() && py::cast<bool>(type.attr("isnative")) &&
-           py::cast<std::string>(py::tuple(type.attr("names"))[0]) == "ts" &&
-           (array.shape(0) < 2 || array.strides(0) == sizeof(Event));  // NumPy leaves the stride of one row as it was
 }
 
 // Nothing is applied before everything has been checked. (Checking and applying chunk by chunk, in the cache, with a
@@ -190,7 +191,7 @@ void register_engine(py::module_& m) {
             return py::make_tuple(b.ts, b.open, b.high, b.low, b.close, b.volume, b.turnover);
         }, "(ts, open, high, low, close, volume, turnover) of the last bar.")
         .def_property_readonly("counts", [](const BoundEngine& e) {
-            static constexpr const char* names[] = {nullptr, "bar", "trade", "depth", "quote", "score", "aux", "gap", "peer", "basket"};
+            static constexpr const char* names[] = {nullptr, "bar", "trade", "depth", "quote", "score", "aux", "gap", "peer", "basket", "factor"};
             py::dict d;
             for (std::size_t i = 1; i < kTypes; ++i) d[names[i]] = e.state().counts[i];
             d["dropped"] = e.state().dropped;

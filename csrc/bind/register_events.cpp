@@ -57,8 +57,9 @@ void register_events(py::module_& m) {
     m.attr("SCORE") = record({"value", "weight", "v2", "v3", "v4", "v5"});
     m.attr("BOOK") = best_levels();
     m.attr("AUX") = record({"value", "v1", "v2", "v3", "v4", "v5"});
-    m.attr("PEER") = record({"price", "volume", "net", "age", "v4", "v5"});
-    m.attr("BASKET") = record({"mean", "dispersion", "rank", "share", "loading", "flow"});
+    m.attr("PEER") = record({"price", "volume", "net", "flow", "age", "updates"});
+    m.attr("BASKET") = record({"mean", "dispersion", "rank", "breadth", "flow", "fresh"});
+    m.attr("FACTOR") = record({"share", "loading", "score", "v3", "v4", "v5"});
     m.attr("SOURCES") = texts(kSources);
     m.attr("SERIES") = texts(kSeries);
 }

@@ -33,8 +33,11 @@ bool Engine::apply(const Event& e) noexcept {
             return false;
         case Type::score: plan_.wake(std::bit_cast<Score>(e), book_.top()); return false;
         case Type::aux: plan_.wake(std::bit_cast<Aux>(e), book_.top()); return false;
-        case Type::peer: plan_.wake(std::bit_cast<Peer>(e), book_.top()); return false;
+        case Type::peer:  // source 0 is the reference; no kernel listens to others yet
+            if (e.source == 0) plan_.wake(std::bit_cast<Peer>(e), book_.top());
+            return false;
         case Type::basket: plan_.wake(std::bit_cast<Basket>(e), book_.top()); return false;
+        case Type::factor: plan_.wake(std::bit_cast<Factor>(e), book_.top()); return false;
         default: return false;
     }
 }

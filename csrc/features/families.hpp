@@ -9,6 +9,7 @@ extern const Family statistics, distribution, realised, dependence, change;
 extern const Family risk, regime, structure, session;
 extern const Family book, depth, ofi, queue, flow, impact, intensity;
 extern const Family score, auxiliary;
+extern const Family pair, basket;
 
 inline const Family* const families[] = {
     &trend, &averages, &momentum, &volatility, &volume, &candle, &cycle,
@@ -16,6 +17,7 @@ inline const Family* const families[] = {
     &risk, &regime, &structure, &session,
     &book, &depth, &ofi, &queue, &flow, &impact, &intensity,
     &score, &auxiliary,
+    &pair, &basket,
 };
 
 }  // namespace smartcore

@@ -235,8 +235,8 @@ SMARTCORE_FLATTEN void wake_at_once(const Place& place, Run run, const Block& bl
 }
 
 // The events that wake nodes, and their names in the catalogue.
-using Waking = std::tuple<Bar, Trade, Top, Score, Aux, Peer, Basket>;
-inline constexpr std::string_view kWaking[] = {"bar", "trade", "book", "score", "aux", "peer", "basket"};
+using Waking = std::tuple<Bar, Trade, Top, Score, Aux, Peer, Basket, Factor>;
+inline constexpr std::string_view kWaking[] = {"bar", "trade", "book", "score", "aux", "peer", "basket", "factor"};
 inline constexpr std::size_t kWakings = std::tuple_size_v<Waking>;
 template <class E, std::size_t I = 0>
 inline constexpr std::size_t waking = std::is_same_v<E, std::tuple_element_t<I, Waking>> ? I : waking<E, I + 1>;
@@ -249,7 +249,7 @@ struct Wake {
     void (*call)(const Place&, Run, const E&, const Top&) noexcept = nullptr;
 };
 struct NodeType {
-    std::tuple<Wake<Bar>, Wake<Trade>, Wake<Top>, Wake<Score>, Wake<Aux>, Wake<Peer>, Wake<Basket>> wakes;
+    std::tuple<Wake<Bar>, Wake<Trade>, Wake<Top>, Wake<Score>, Wake<Aux>, Wake<Peer>, Wake<Basket>, Wake<Factor>> wakes;
     void (*bars)(const Place&, Run, const Block&, const Top&) noexcept = nullptr;
 
     template <class E>

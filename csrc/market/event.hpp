@@ -5,8 +5,8 @@
 
 namespace smartcore {
 
-enum class Type : std::uint8_t { bar = 1, trade, depth, quote, score, aux, gap, peer, basket };
-inline constexpr std::size_t kTypes = 10;  // and nothing
+enum class Type : std::uint8_t { bar = 1, trade, depth, quote, score, aux, gap, peer, basket, factor };
+inline constexpr std::size_t kTypes = 11;  // and nothing
 
 inline constexpr std::uint8_t kLast = 1;      // closes a depth message
 inline constexpr std::uint8_t kSnapshot = 2;  // first level of a snapshot: the book is emptied first
@@ -33,13 +33,21 @@ struct Depth : Head { double price, size, spare[4]; };                        //
 struct Quote : Head { double bid, bid_size, ask, ask_size, spare[2]; };       // a size of 0: unknown
 struct Score : Head { double value, weight, spare[4]; };                      // of a text; `source`: whose (series.hpp)
 struct Aux : Head { double value, spare[5]; };                                // of a series; `source`: which (series.hpp)
-// What a panel tells an engine of the other instruments, at a tick of the panel's clock.
-struct Peer : Head { double price, volume, net, age, spare[2]; };             // another instrument: price NaN while it is missing; volume and
-                                                                              // signed volume since the last; seconds since it was heard of
-struct Basket : Head { double mean, dispersion, rank, share, loading, flow; };  // all of them, NaN where too few are known
+// What a panel tells an engine of the other instruments, at a tick of the panel's clock (engine/panel.hpp). NaN: not known.
+//
+// Another leg: its price (NaN: missing, or stale), then of the time since the last Peer its volume, volume signed by the
+// aggressor and order flow; seconds since its last event; how many events it had since the last Peer.
+struct Peer : Head { double price, volume, net, flow, age, updates; };
+// All legs that had news since the last tick: mean log return and mean flow (in usual sizes) of the others, standard deviation
+// of all returns, rank of this one's (0 lowest .. 1), share that rose less share that fell; share of all that had news.
+struct Basket : Head { double mean, dispersion, rank, breadth, flow, fresh; };
+// First principal component of the legs' returns, each in its own usual deviations: its share of their variance, the loading
+// of this leg (1 where all are alike), and its return at this tick, which is theirs weighted by loading.
+struct Factor : Head { double share, loading, score, spare[3]; };
 
 static_assert(sizeof(Event) == 64 && sizeof(Bar) == 64 && sizeof(Trade) == 64 && sizeof(Depth) == 64 &&
-              sizeof(Quote) == 64 && sizeof(Score) == 64 && sizeof(Aux) == 64 && sizeof(Peer) == 64 && sizeof(Basket) == 64);
+              sizeof(Quote) == 64 && sizeof(Score) == 64 && sizeof(Aux) == 64 && sizeof(Peer) == 64 && sizeof(Basket) == 64 &&
+              sizeof(Factor) == 64);
 
 // What is wrong with an event, or nullptr. `field` and `value` then name the culprit.
 struct Fault {
@@ -53,6 +61,7 @@ namespace detail {
 // Far beyond any market, and near enough to 1 that no product of two of them overflows.
 inline bool positive(double x) noexcept { return x >= 1e-100 && x <= 1e100; }
 inline bool size_ok(double x) noexcept { return x >= 0 && x <= 1e100; }
+inline bool known_within(double x, double low, double high) noexcept { return std::isnan(x) || (x >= low && x <= high); }
 inline bool number_ok(double x) noexcept { return x >= -1e100 && x <= 1e100; }
 }  // namespace detail
 
@@ -98,17 +107,30 @@ inline Fault check_aux(double value) noexcept {
     if (!detail::number_ok(value)) return {"must be a finite number", "value", value};
     return {};
 }
-inline Fault check_peer(double price, double volume, double net, double age) noexcept {
-    if (!detail::positive(price) && !std::isnan(price)) return {"must be a price above 0, or NaN", "price", price};
-    if (!detail::size_ok(volume)) return {"must be a size of 0 or more", "volume", volume};
-    if (!detail::number_ok(net)) return {"must be a finite number", "net", net};
-    if (!detail::size_ok(age)) return {"must be 0 seconds or more", "age", age};
+inline Fault check_peer(const double (&v)[6]) noexcept {
+    if (!detail::positive(v[0]) && !std::isnan(v[0])) return {"must be a price above 0, or NaN", "price", v[0]};
+    if (!detail::size_ok(v[1])) return {"must be a size of 0 or more", "volume", v[1]};
+    if (!detail::number_ok(v[2])) return {"must be a finite number", "net", v[2]};
+    if (!detail::number_ok(v[3])) return {"must be a finite number", "flow", v[3]};
+    if (!detail::size_ok(v[4]) && !std::isnan(v[4])) return {"must be 0 seconds or more, or NaN", "age", v[4]};
+    if (!detail::size_ok(v[5])) return {"must be a count of 0 or more", "updates", v[5]};
     return {};
 }
 inline Fault check_basket(const double (&v)[6]) noexcept {
-    constexpr const char* names[] = {"mean", "dispersion", "rank", "share", "loading", "flow"};
-    for (int i = 0; i < 6; ++i)
-        if (!detail::number_ok(v[i]) && !std::isnan(v[i])) return {"must be a finite number, or NaN", names[i], v[i]};
+    using detail::known_within;
+    if (!known_within(v[0], -1e3, 1e3)) return {"must be a log return, or NaN", "mean", v[0]};
+    if (!known_within(v[1], 0, 1e3)) return {"must be 0 or more, or NaN", "dispersion", v[1]};
+    if (!known_within(v[2], 0, 1)) return {"must be within 0..1, or NaN", "rank", v[2]};
+    if (!known_within(v[3], -1, 1)) return {"must be within -1..1, or NaN", "breadth", v[3]};
+    if (!known_within(v[4], -1e100, 1e100)) return {"must be a finite number, or NaN", "flow", v[4]};
+    if (!(v[5] >= 0 && v[5] <= 1)) return {"must be within 0..1", "fresh", v[5]};
+    return {};
+}
+inline Fault check_factor(double share, double loading, double score) noexcept {
+    using detail::known_within;
+    if (!known_within(share, 0, 1)) return {"must be within 0..1, or NaN", "share", share};
+    if (!known_within(loading, -1e6, 1e6)) return {"must be a finite number, or NaN", "loading", loading};
+    if (!known_within(score, -1e100, 1e100)) return {"must be a finite number, or NaN", "score", score};
     return {};
 }
 inline Fault check_quote(double bid, double bid_size, double ask, double ask_size) noexcept {
@@ -135,8 +157,9 @@ inline Fault check(const Event& e) noexcept {
         case Type::score: return check_score(v[0], v[1]);
         case Type::aux: return check_aux(v[0]);
         case Type::gap: return {};
-        case Type::peer: return check_peer(v[0], v[1], v[2], v[3]);
+        case Type::peer: return check_peer(e.v);
         case Type::basket: return check_basket(e.v);
+        case Type::factor: return check_factor(v[0], v[1], v[2]);
     }
     return {"is none of the kinds of event", "kind", static_cast<double>(e.kind)};
 }

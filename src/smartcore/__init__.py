@@ -28,6 +28,7 @@ from smartcore.market.events import (
     BASKET,
     DEPTH,
     EVENT,
+    FACTOR,
     PEER,
     QUOTE,
     SCORE,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from smartcore.bot.orchestrator import Orchestrator
     from smartcore.decide import Decision, Policy, decide
     from smartcore.features.audit import audit
+    from smartcore.features.panel import Panel
     from smartcore.features.user import feature
     from smartcore.market.readers import read
     from smartcore.market.simulator import simulate
@@ -53,6 +55,7 @@ _LAZY = {
     "Decision": "smartcore.decide",
     "Model": "smartcore.models",
     "Orchestrator": "smartcore.bot.orchestrator",
+    "Panel": "smartcore.features.panel",
     "Policy": "smartcore.decide",
     "decide": "smartcore.decide",
     "feature": "smartcore.features.user",
@@ -62,9 +65,9 @@ _LAZY = {
 }
 
 __all__ = [
-    "AUX", "BAR", "BASKET", "DEPTH", "EVENT", "PEER", "QUOTE", "SCORE", "SERIES", "SOURCES", "TRADE",
+    "AUX", "BAR", "BASKET", "DEPTH", "EVENT", "FACTOR", "PEER", "QUOTE", "SCORE", "SERIES", "SOURCES", "TRADE",
     "ContractMismatch", "CorruptSnapshot", "Decision", "Engine", "FeatureSet", "Flag", "Instrument", "InvalidData",
-    "InvalidEvent", "InvalidFeature", "Kind", "Model", "NotDeclared", "Orchestrator", "OutOfOrder", "Policy",
+    "InvalidEvent", "InvalidFeature", "Kind", "Model", "NotDeclared", "Orchestrator", "OutOfOrder", "Panel", "Policy",
     "SmartcoreError", "UnknownFeature", "__version__", "audit", "build_config", "catalogue", "decide", "feature",
     "read", "simulate", "why",
 ]  # fmt: skip

@@ -7,6 +7,7 @@ import collections.abc
 import numpy
 import numpy.typing
 import typing
+import typing_extensions
 
 __all__: list[str] = [
     "AUX",
@@ -17,7 +18,9 @@ __all__: list[str] = [
     "DEPTH",
     "EVENT",
     "Engine",
+    "FACTOR",
     "PEER",
+    "Panel",
     "QUOTE",
     "SCORE",
     "SERIES",
@@ -167,9 +170,9 @@ class Engine:
         mean: float,
         dispersion: float,
         rank: float,
-        share: float,
-        loading: float,
+        breadth: float,
         flow: float,
+        fresh: float = 1.0,
     ) -> bool:
         """
         What is known of all instruments of a panel now; NaN where too few are known. A Panel makes these calls.
@@ -206,18 +209,26 @@ class Engine:
         """
         One record of dtype smartcore.EVENT, whatever its kind. True: a bar closed. InvalidEvent, OutOfOrder.
         """
+    def on_factor(self, ts: int, share: float, loading: float, score: float) -> bool:
+        """
+        The first principal component of a panel's returns now; NaN where it is not known. A Panel makes these calls.
+        True: the time until it closed a bar. InvalidEvent, OutOfOrder.
+        """
     def on_peer(
         self,
         ts: int,
         price: float,
         volume: float = 0.0,
         net: float = 0.0,
+        flow: float = 0.0,
         age: float = 0.0,
+        updates: float = 1.0,
         source: int = 0,
     ) -> bool:
         """
-        What is known of another instrument now: its price (NaN: missing), volume and signed volume since the last call, and how many
-        seconds ago it was heard of. A Panel makes these calls. True: the time until it closed a bar. InvalidEvent, OutOfOrder.
+        What is known of another instrument now: its price (NaN: missing); volume, signed volume, order flow and number of events since
+        the last call; seconds since its last event. source 0 is the reference. A Panel makes these calls.
+        True: the time until it closed a bar. InvalidEvent, OutOfOrder.
         """
     def on_quote(
         self, ts: int, bid: float, bid_size: float, ask: float, ask_size: float
@@ -281,6 +292,61 @@ class Engine:
         Time of the last event, ns UTC.
         """
 
+class Panel:
+    """
+    Several engines on one clock. Use smartcore.Panel.
+    """
+    def __init__(
+        self, engines: list, reference: int, interval: int, stale: int, memory: float
+    ) -> None: ...
+    def _advance(self, arg0: int) -> bool: ...
+    def _bar(
+        self,
+        arg0: int,
+        arg1: int,
+        arg2: float,
+        arg3: float,
+        arg4: float,
+        arg5: float,
+        arg6: float,
+        arg7: float,
+    ) -> bool: ...
+    def _depth(
+        self,
+        arg0: int,
+        arg1: int,
+        arg2: int,
+        arg3: float,
+        arg4: float,
+        arg5: bool,
+        arg6: bool,
+    ) -> bool: ...
+    def _event(self, arg0: typing_extensions.Buffer) -> bool: ...
+    def _quote(
+        self, arg0: int, arg1: int, arg2: float, arg3: float, arg4: float, arg5: float
+    ) -> bool: ...
+    def _restore(self, arg0: bytes) -> bool: ...
+    def _run(
+        self, arg0: numpy.ndarray
+    ) -> tuple[
+        numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.float64]
+    ]: ...
+    def _state(self) -> bytes: ...
+    def _told(self, arg0: numpy.ndarray) -> bytes: ...
+    def _trade(
+        self, arg0: int, arg1: int, arg2: float, arg3: float, arg4: int
+    ) -> bool: ...
+    @property
+    def ticks(self) -> int:
+        """
+        Ticks of the clock so far.
+        """
+    @property
+    def ts(self) -> int:
+        """
+        Time of the last tick, ns UTC.
+        """
+
 def _declare(
     outputs: int,
     warmup: int,
@@ -313,6 +379,7 @@ BASKET: numpy.dtype[numpy.void]
 BOOK: numpy.dtype[numpy.void]
 DEPTH: numpy.dtype[numpy.void]
 EVENT: numpy.dtype[numpy.void]
+FACTOR: numpy.dtype[numpy.void]
 PEER: numpy.dtype[numpy.void]
 QUOTE: numpy.dtype[numpy.void]
 SCORE: numpy.dtype[numpy.void]

@@ -60,10 +60,10 @@ std::vector<Event> stream(unsigned seed, int n, bool bars) {
             e.kind = Type::quote;
             e.v[0] = 99, e.v[1] = 1, e.v[2] = 101, e.v[3] = 2;
         } else {
-            constexpr Type others[] = {Type::score, Type::aux, Type::peer, Type::basket};
-            e.kind = what == 97 ? Type::gap : others[random() % 4];
+            constexpr Type others[] = {Type::score, Type::aux, Type::peer, Type::basket, Type::factor};
+            e.kind = what == 97 ? Type::gap : others[random() % 5];
             e.source = random() % 3;
-            e.v[0] = price;
+            e.v[0] = e.kind == Type::factor ? 0.5 : price;
             for (int k = 1; k < 6 && e.kind != Type::gap; ++k) e.v[k] = 0.01 * static_cast<double>(random() % 100);
         }
         CHECK(!smartcore::check(e));

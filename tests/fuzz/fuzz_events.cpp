@@ -126,7 +126,7 @@ std::vector<Event> some_events(Bytes& in, bool bars) {
             e.kind = Type::quote;
             e.v[0] = some_price(in), e.v[1] = some_size(in), e.v[2] = some_price(in), e.v[3] = some_size(in);
         } else {
-            e.kind = what < 243 ? Type::gap : what < 253 ? static_cast<Type>(5 + what % 5) : static_cast<Type>(what % 16);
+            e.kind = what < 243 ? Type::gap : what < 253 ? static_cast<Type>(5 + what % 6) : static_cast<Type>(what % 16);
             e.source = b % 13;
             e.v[0] = some_price(in), e.v[1] = some_size(in);
         }

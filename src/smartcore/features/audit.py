@@ -140,7 +140,7 @@ def _events(data: Any, bars: str | None, rows: int, seed: int) -> tuple[NDArray[
 
 
 def _everything(n: int, seed: int) -> NDArray[np.void]:
-    """A simulated market with bars, scores, series, peers and baskets among its events, so that every kernel wakes.
+    """A simulated market with bars, scores, series and what a panel tells among its events, so that every kernel wakes.
     Bars come in bursts, which history takes in blocks."""
     from smartcore.market import events as ev
     from smartcore.market.simulator import simulate
@@ -156,9 +156,11 @@ def _everything(n: int, seed: int) -> NDArray[np.void]:
     said = ev.scores(ts, rng.uniform(-1, 1, m), rng.gamma(1, 1, m), rng.integers(0, 5, m))
     series = ev.aux(ts, rng.integers(0, 12, m), 0.3 + rng.normal(size=m))
     price = 100 * np.exp(np.cumsum(rng.normal(0, 1e-4, m)))
-    peers = ev.peers(ts, price, rng.gamma(1, 1, m), rng.normal(size=m), rng.uniform(0, 1, m), rng.integers(0, 4, m))
+    volume, (net, flow) = rng.gamma(1, 1, m), rng.normal(size=(2, m))
+    peers = ev.peers(ts, price, volume, net, flow, rng.uniform(0, 1, m), rng.integers(1, 4, m))
     mean, (dispersion, rank, share, loading) = rng.normal(0, 1e-4, m), rng.uniform(0, 1, (4, m))
-    basket = ev.baskets(ts, mean, dispersion, rank, share, loading, rng.normal(size=m))
+    basket = ev.baskets(ts, mean, dispersion, rank, 2 * rank - 1, flow, rng.uniform(0.5, 1, m))
+    factor = ev.factors(ts, share, loading, rng.normal(size=m))
     k = n // 6
     open_ = 100 * np.exp(np.cumsum(rng.normal(0, 1e-3, k)))
     close = np.append(open_[1:], open_[-1]) * np.exp(rng.normal(0, 2e-4, k))  # bars that touch, nearly
@@ -166,7 +168,7 @@ def _everything(n: int, seed: int) -> NDArray[np.void]:
     high, low = np.maximum(open_, close) * (1 + edge[0]), np.minimum(open_, close) * (1 - edge[1])
     bursts = np.sort(rng.choice(market["ts"], k // 20 + 1))[np.sort(rng.integers(0, k // 20 + 1, k))]
     bars = ev.bars(bursts, open_, high, low, close, rng.gamma(1, 10, k))
-    return ev.merge(market, more, said, series, peers, basket, bars)[:n]
+    return ev.merge(market, more, said, series, peers, basket, factor, bars)[:n]
 
 
 def _bits(table: NDArray[np.float64]) -> NDArray[np.uint64]:

@@ -45,8 +45,9 @@ _FIELDS = {
     "book": ("BOOK", ("ts", "bids", "asks", "fresh", "bid", "bid_size", "ask", "ask_size")),
     "score": ("SCORE", ("ts", "source", "value", "weight")),
     "aux": ("AUX", ("ts", "source", "value")),
-    "peer": ("PEER", ("ts", "source", "price", "volume", "net", "age")),
-    "basket": ("BASKET", ("ts", "mean", "dispersion", "rank", "share", "loading", "flow")),
+    "peer": ("PEER", ("ts", "price", "volume", "net", "flow", "age", "updates")),
+    "basket": ("BASKET", ("ts", "mean", "dispersion", "rank", "breadth", "flow", "fresh")),
+    "factor": ("FACTOR", ("ts", "share", "loading", "score")),
 }
 _ALIAS = {"quote": "book"}
 _MOST_COLUMNS, _MOST_BYTES = 32, 1 << 26
@@ -102,9 +103,9 @@ def feature(
 
     The function is ``f(state, EVENT)`` or ``f(state, EVENT, book)``, where the NAME of the second argument says what
     wakes it: ``bar``, ``trade``, ``book`` (or ``quote``: best levels after a message or quote), ``score``, ``aux``,
-    ``peer``, ``basket``. It returns a number, or a tuple with one for each column; NaN for "not known yet", and so is
-    what is not finite. Where it returns None the columns stay as they are. A feature of several events is a class of
-    such functions, each named after its event. One that reads ``book`` is not called, and its columns are NaN, while
+    ``peer``, ``basket``, ``factor``. It returns a number, or a tuple with one for each column; NaN for "not known yet",
+    and so is what is not finite. Where it returns None the columns stay as they are. A feature of several events is a
+    class of such functions, each named after its event. One that reads ``book`` is not called, and its columns are NaN, while
     the book is unknown.
 
     columns: names of the columns, or a dict of name to meaning; the function's own name if left out.

@@ -1,8 +1,8 @@
 """Market events as arrays: one 64-byte record per event, the layout of the C++ core's struct.
 
-``EVENT`` is the neutral record. ``BAR``, ``TRADE``, ``DEPTH``, ``QUOTE``, ``SCORE``, ``AUX``, ``PEER`` and ``BASKET``
-name the payload of the same 64 bytes, so ``events[events["kind"] == Kind.TRADE].view(TRADE)["price"]`` reads without a
-copy of the payload.
+``EVENT`` is the neutral record. ``BAR``, ``TRADE``, ``DEPTH``, ``QUOTE``, ``SCORE``, ``AUX``, ``PEER``, ``BASKET``
+and ``FACTOR`` name the payload of the same 64 bytes, so ``events[events["kind"] == Kind.TRADE].view(TRADE)["price"]``
+reads without a copy of the payload.
 
 ``ts`` is the time an event became *known* to us, int64 nanoseconds UTC; it never decreases within a stream.
 """
@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from smartcore._core import AUX, BAR, BASKET, DEPTH, EVENT, PEER, QUOTE, SCORE, SERIES, SOURCES, TRADE
+from smartcore._core import AUX, BAR, BASKET, DEPTH, EVENT, FACTOR, PEER, QUOTE, SCORE, SERIES, SOURCES, TRADE
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
-    "AUX", "BAR", "BASKET", "DEPTH", "EVENT", "PEER", "QUOTE", "SCORE", "SERIES", "SOURCES", "TRADE", "Flag", "Kind",
-    "aux", "bars", "baskets", "depth", "gap", "merge", "peers", "quotes", "scores", "trades",
+    "AUX", "BAR", "BASKET", "DEPTH", "EVENT", "FACTOR", "PEER", "QUOTE", "SCORE", "SERIES", "SOURCES", "TRADE", "Flag",
+    "Kind", "aux", "bars", "baskets", "depth", "factors", "gap", "merge", "peers", "quotes", "scores", "trades",
 ]  # fmt: skip
 
 
@@ -37,6 +37,7 @@ class Kind(IntEnum):
     GAP = 7
     PEER = 8
     BASKET = 9
+    FACTOR = 10
 
 
 class Flag(IntFlag):
@@ -140,14 +141,20 @@ def peers(
     price: ArrayLike,
     volume: ArrayLike = 0.0,
     net: ArrayLike = 0.0,
+    flow: ArrayLike = 0.0,
     age: ArrayLike = 0.0,
+    updates: ArrayLike = 1.0,
     source: ArrayLike = 0,
 ) -> NDArray[np.void]:
-    """What is known of another instrument, shape (n,): its price (NaN: missing), volume and signed volume since the
-    last such event, seconds since it was heard of."""
+    """What a panel tells of another instrument, shape (n,): ``price`` NaN while it is missing or stale; ``volume``,
+    ``net`` (signed volume), ``flow`` (order flow) and ``updates`` (number of events) since the last such event; ``age``
+    in seconds. ``source`` 0 is the reference."""
     events = _blank(ts, Kind.PEER)
     events["source"] = source
-    events["v0"], events["v1"], events["v2"], events["v3"] = price, volume, net, age
+    for name, values in zip(
+        ("v0", "v1", "v2", "v3", "v4", "v5"), (price, volume, net, flow, age, updates), strict=True
+    ):
+        events[name] = values
     return events
 
 
@@ -156,18 +163,27 @@ def baskets(
     mean: ArrayLike,
     dispersion: ArrayLike,
     rank: ArrayLike,
-    share: ArrayLike,
-    loading: ArrayLike,
+    breadth: ArrayLike,
     flow: ArrayLike,
+    fresh: ArrayLike = 1.0,
 ) -> NDArray[np.void]:
-    """What is known of all instruments of a panel, shape (n,): mean log return and its dispersion, this one's rank
-    (0..1), the first component's share of variance and this one's loading on it, net flow. NaN where too few are
-    known."""
+    """What a panel tells of all its instruments that had news since its last tick, shape (n,): ``mean`` log return and
+    ``flow`` (in usual sizes) of the others, ``dispersion`` of all returns, ``rank`` of this one's (0..1), ``breadth``
+    (-1..1), ``fresh`` the share that had news. NaN where too few are known."""
     events = _blank(ts, Kind.BASKET)
     for name, values in zip(
-        ("v0", "v1", "v2", "v3", "v4", "v5"), (mean, dispersion, rank, share, loading, flow), strict=True
+        ("v0", "v1", "v2", "v3", "v4", "v5"), (mean, dispersion, rank, breadth, flow, fresh), strict=True
     ):
         events[name] = values
+    return events
+
+
+def factors(ts: ArrayLike, share: ArrayLike, loading: ArrayLike, score: ArrayLike) -> NDArray[np.void]:
+    """What a panel tells of the first principal component of its returns, shape (n,): its ``share`` of the variance,
+    the ``loading`` of this instrument (1 where all are alike), its return at this tick in usual
+    deviations (``score``)."""
+    events = _blank(ts, Kind.FACTOR)
+    events["v0"], events["v1"], events["v2"] = share, loading, score
     return events
 
 
