@@ -440,7 +440,7 @@ struct TurningPoints {
         double last = kNaN;
     };
     static constexpr Meta meta{
-        .name = "turning_points", .doc = "How often the close turned: 2/3 of the time where nothing repeats, less on a smooth path.",
+        .name = "turning_points", .doc = "How often the close turned: every other bar on a random walk, less on a smooth path, more where it is noise about a level.",
         .params = {{"window", 2, 100'000}},
         .outputs = {{"", "share of bars before which the close was above or below both its neighbours", "0..1", 0, 1}}, .defaults = {{20}, {100}},
         .source = "Bienayme 1874; Kendall 1973"};
