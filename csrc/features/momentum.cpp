@@ -353,7 +353,10 @@ struct Demarker {
 struct IntradayMomentum {
     struct Bodies {
         static double of(const Bar& b) noexcept { return b.close - b.open; }
-        static Sum2 aggregate(const Bar& b) noexcept { return {not_below(b.close - b.open, 0), not_below(b.open - b.close, 0)}; }
+        static Sum2 aggregate(const Bar& b) noexcept {
+            const double d = b.close - b.open;
+            return {where(d > 0, d), where(d < 0, -d)};
+        }
     };
     static constexpr Meta meta{
         .name = "intraday_momentum", .doc = "Intraday momentum index: bodies of bars that rose over all bodies.", .params = {{"window", 2, 100'000}},
@@ -451,12 +454,11 @@ struct LaguerreRsi {
         // Filters less the close; they begin at the first one.
         if (++bars > 1) {
             const double step = in(change);
-            double input = 0, before = 0;  // of the filter in front, now and before this bar
-            for (int i = 0; i < 4; ++i) {
-                const double old = away[i] - step;
-                away[i] = faded(i == 0 ? gamma * old : before + gamma * (old - input));
-                input = away[i], before = old;
-            }
+            const double old[3] = {away[0] - step, away[1] - step, away[2] - step};
+            away[0] = faded(gamma * old[0]);
+            away[1] = faded(old[0] + gamma * (old[1] - away[0]));
+            away[2] = faded(old[1] + gamma * (old[2] - away[1]));
+            away[3] = faded(old[2] + gamma * ((away[3] - step) - away[2]));
         }
         if (bars < 4) return;
         double up = 0, sum = 0;

@@ -10,6 +10,7 @@
 #include "base/anchored.hpp"
 #include "base/arena.hpp"
 #include "base/history.hpp"
+#include "base/lag.hpp"
 #include "base/sliding.hpp"
 #include "base/smooth.hpp"
 #include "base/sorted.hpp"
@@ -201,8 +202,65 @@ CASE(line) {
         CHECK(near(line.mean, naive.mean, naive.largest, 1e-15L * n + 1e-15L));
         CHECK(near(Line::sxx(n), xx, xx, 1e-15L));
         CHECK(near(line.sxy, xy, size) && near(line.m2, naive.m2, naive.m2));
+        Wide weighted = 0;
+        for (std::uint32_t i = 0; i < n; ++i) weighted += (i + 1) * (static_cast<Wide>(y[n - 1]) - y[i]);
+        CHECK(near(line.above_weighted(n), weighted / (n * (n + Wide{1}) / 2), std::sqrt(naive.m2)));
         if (naive.m2 == 0) CHECK(line.m2 == 0 && line.sxy == 0);
     });
+}
+
+CASE(parabola) {
+    walk<Anchor<Parabola>>([](const Parabola& parabola, const double* y, std::uint32_t n, std::size_t) {
+        if (n < 3) return;
+        const Naive naive(y, n);
+        Wide bend = 0, norm = 0;
+        for (std::uint32_t i = 0; i < n; ++i) {
+            const Wide x = i - (n - 1) / Wide{2}, p = x * x - (static_cast<Wide>(n) * n - 1) / 12;
+            bend += p * (static_cast<Wide>(y[i]) - y[0] - naive.from_first), norm += p * p;
+        }
+        CHECK(near(parabola.mean, naive.mean, naive.largest, 1e-15L * n + 1e-15L));
+        CHECK(near(Parabola::norm(n), norm, norm, 1e-14L));
+        CHECK(near(parabola.bend, bend, std::sqrt(naive.m2 * norm), 1e-12L));
+        if (naive.m2 == 0) CHECK(parabola.bend == 0);
+    });
+}
+
+// Averages in a row as distances, against the averages themselves.
+CASE(lags_in_a_row) {
+    for (int kind : kinds) {
+        const std::vector<double> x = series(kind, 900);
+        for (std::uint32_t n : {2u, 5u, 40u}) {
+            Lags<3> lags(n);
+            Wide level[3] = {}, size = 0;
+            std::uint32_t seen[3] = {};
+            for (std::size_t t = 0; t < x.size(); ++t) {
+                lags.push(t ? x[t] - x[t - 1] : kNaN);
+                Wide input = static_cast<Wide>(x[t]) - x[0];
+                size = std::max(size, std::fabs(input));
+                for (int i = 0; i < 3; ++i) {
+                    if (seen[i] < n) {
+                        level[i] += input / n;
+                        if (++seen[i] < n) break;
+                    } else {
+                        level[i] += (input - level[i]) * 2 / (n + 1);
+                    }
+                    CHECK(near(lags.gap(i), input - level[i], size, 1e-14L));
+                    input = level[i];
+                }
+                CHECK(lags.ready() == (seen[2] == n));
+            }
+        }
+    }
+}
+
+CASE(an_average_of_what_has_no_level_fades_to_nothing) {
+    Fading fading = Fading::ema(3);
+    for (double x : {1.0, 2.0, 3.0}) fading.push(x);
+    CHECK(fading.ready() && fading.level == 2);
+    fading.push(4);
+    CHECK(fading.level == 3);
+    for (int i = 0; i < 2000; ++i) fading.push(0);
+    CHECK(fading.level == 0);
 }
 
 CASE(comoments) {
