@@ -1,5 +1,6 @@
 #include "base/wide.hpp"
 
+#include <bit>
 #include <cmath>
 
 #include "base/number.hpp"
@@ -219,6 +220,33 @@ double sum_distance(const double* values, std::uint32_t n, double x) noexcept {
     double rest = 0;
     for (; i < n; ++i) rest += std::fabs(values[i] - x);
     return ((sum[0] + sum[1]) + (sum[2] + sum[3])) + rest;
+}
+
+// Lane by lane the same operations at any width, so that compilers may take as many values at once as they like.
+SMARTCORE_WIDE
+void log_each(double* values, std::uint32_t n) noexcept {
+    for (std::uint32_t i = 0; i < n; ++i) {
+        constexpr std::uint64_t middle = 0x3fe6a09e667f3bcd;  // sqrt(1/2): x = 2^e m, m from there to sqrt(2)
+        const std::uint64_t bits = std::bit_cast<std::uint64_t>(values[i]), e = (bits - middle) >> 52;
+        const double m = std::bit_cast<double>(bits - (e << 52)), exponent = std::bit_cast<double>(e + 0x4330000000000000) - 0x1p52;
+        const double s = (m - 1) / (m + 1), q = s * s;
+        double p = q * (1.0 / 23) + 1.0 / 21;
+        p = p * q + 1.0 / 19, p = p * q + 1.0 / 17, p = p * q + 1.0 / 15, p = p * q + 1.0 / 13, p = p * q + 1.0 / 11;
+        p = p * q + 1.0 / 9, p = p * q + 1.0 / 7, p = p * q + 1.0 / 5, p = p * q + 1.0 / 3;
+        values[i] = exponent * 0x1.62e42fefa38p-1 + (exponent * 0x1.ef35793c7673p-45 + (2 * s + 2 * s * q * p));
+    }
+}
+
+SMARTCORE_WIDE
+void exp_each(double* values, std::uint32_t n) noexcept {
+    for (std::uint32_t i = 0; i < n; ++i) {
+        const double x = values[i], shifted = x * 1.4426950408889634 + 0x1.8p52, k = shifted - 0x1.8p52;  // to a whole number
+        const double r = (x - k * 6.93147180369123816490e-01) - k * 1.90821492927058770002e-10;
+        double p = r * (1.0 / 6227020800) + 1.0 / 479001600;
+        p = p * r + 1.0 / 39916800, p = p * r + 1.0 / 3628800, p = p * r + 1.0 / 362880, p = p * r + 1.0 / 40320, p = p * r + 1.0 / 5040;
+        p = p * r + 1.0 / 720, p = p * r + 1.0 / 120, p = p * r + 1.0 / 24, p = p * r + 1.0 / 6, p = p * r + 0.5;
+        values[i] = (p * r * r + r + 1) * std::bit_cast<double>((std::bit_cast<std::uint64_t>(shifted) + 1023) << 52);
+    }
 }
 
 }  // namespace smartcore

@@ -45,6 +45,11 @@ Bridge bridge(const double* path, std::uint32_t n, const double* weights) noexce
 // Each run goes on by one, to `most`, where the value equals `value`, and ends elsewhere; the longest of them.
 std::uint8_t longest_run(std::uint8_t* runs, const std::uint8_t* values, std::uint32_t n, std::uint8_t value, std::uint8_t most) noexcept;
 
+// Natural logarithms of n values of 1 or more, and exponentials of n values from -700 to 0, in place: within two units of the
+// last digit, and many times as fast as one call each.
+void log_each(double* values, std::uint32_t n) noexcept;
+void exp_each(double* values, std::uint32_t n) noexcept;
+
 // Sum of |value - x|, in four interleaved sums.
 double sum_distance(const double* values, std::uint32_t n, double x) noexcept;
 

@@ -1,6 +1,8 @@
 // Regime: what kind of market it is, how long it has been, and how likely it is to end.
 #include <bit>
+#include <cstring>
 
+#include "base/wide.hpp"
 #include "features/families.hpp"
 #include "features/parts.hpp"
 
@@ -414,9 +416,93 @@ struct Hmm {
     std::int32_t state = 1, unused = 0;
 };
 
+// ---- change points ----
+
+// Bayesian online detection of change points in the scale of returns: a run may have begun at any bar, its returns are normal
+// about 0 with one precision, of a gamma prior, so that the next is Student-t. Adams and MacKay keep all beginnings; here are
+// at most 40: all of the last bars, every second further back, then every fourth ... up to every sixteenth. Of two that
+// become one the likelier stays and takes both probabilities. Whatever is older than about 250 bars is forgotten.
+struct Bocpd {
+    static constexpr std::uint32_t kLevels = 5, kLevel = 8, kMost = kLevels * kLevel, kAges = 512;
+    static constexpr double kLeast = 1e-60;  // of a probability
+    static constexpr Meta meta{
+        .name = "bocpd", .doc = "Bayesian online change points in the scale of returns (in units of a slow scale, power mean of exponent 1/2 of the `window` before), one expected every `gap` bars; runs are followed for about 250 bars.",
+        .params = {{"window", 10, 10'000}, {"gap", 2, 10'000}},
+        .outputs = {{"length", "expected bars since the last change", "bars", 0, kAges},
+                    {"changed", "probability of a change within the last 10 bars", "0..1", 0, 1},
+                    {"surprise", "-ln of the density that the newest return had before it came", "nat"},
+                    {"volatility", "root of the expected variance (1 / mean precision of each run) of the next return", "log per bar", 0}},
+        .defaults = {{500, 250}}, .source = "Adams and MacKay 2007"};
+    static int warmup(Params p) { return static_cast<int>(p[0]) + 2; }
+    Bocpd(Graph& g, Params p)
+        : hazard(1 / p[1]), returns(g.part<Standardised>(p[0])), height(g.arena().array<double>(kAges)), weight(g.arena().array<double>(kMost + 1)),
+          beta(g.arena().array<double>(kMost + 1)), log_beta(g.arena().array<double>(kMost + 1)), age(g.arena().array<double>(kMost + 1)) {
+        double* h = g.arena().memory()[height];
+        for (std::uint32_t n = 0; n < kAges; ++n)
+            h[n] = std::lgamma(1.5 + 0.5 * n) - std::lgamma(1 + 0.5 * n) - 0.5 * std::log(6.283185307179586);
+        begin(g.arena().memory(), 1);
+    }
+    void update(const Bar&, In in, Out out) noexcept {
+        const auto [z, unit] = in(returns);
+        if (!known(z)) return;
+        double *w = in.memory[weight], *b = in.memory[beta], *l = in.memory[log_beta], *a = in.memory[age];
+        const double* h = in.memory[height];
+        double fit[kMost + 1], later[kMost + 1], best = -kInf, all = 0;
+        for (std::uint32_t i = 0; i < runs; ++i) later[i] = b[i] += 0.5 * z * z;
+        log_each(later, runs);
+        for (std::uint32_t i = 0; i < runs; ++i) {  // Student-t with 2 alpha degrees of freedom, alpha = 1 + age / 2
+            const double alpha = 1 + 0.5 * a[i];
+            fit[i] = h[static_cast<std::uint32_t>(a[i])] + alpha * l[i] - (alpha + 0.5) * later[i];
+            best = not_below(fit[i], best);
+            l[i] = later[i];
+        }
+        for (std::uint32_t i = 0; i < runs; ++i) fit[i] = not_below(fit[i] - best, -700);
+        exp_each(fit, runs);
+        for (std::uint32_t i = 0; i < runs; ++i) all += fit[i] *= w[i];
+        const double scale = (1 - hazard) / all;
+        for (std::uint32_t i = 0; i < runs; ++i) w[i] = not_below(fit[i] * scale, kLeast), ++a[i];
+        begin(in, hazard);
+        double length = 0, changed = 0, variance = 0;
+        for (std::uint32_t i = 0; i < runs; ++i) {
+            length += w[i] * a[i];
+            changed += where(a[i] <= 10, w[i]);
+            variance += w[i] * (b[i] / (1 + 0.5 * a[i]));
+        }
+        out[0] = length;
+        out[1] = not_above(changed, 1);
+        out[2] = -(best + std::log(all));
+        out[3] = unit * std::sqrt(variance);
+    }
+    // A run that begins behind this bar. The newest stand first, level after level.
+    void begin(Memory m, double probability) noexcept {
+        for (const auto array : {weight, beta, log_beta, age}) std::memmove(m[array] + 1, m[array], runs * sizeof(double));
+        *m[weight] = probability, *m[beta] = 1, *m[log_beta] = 0, *m[age] = 0;
+        ++runs, ++count[0];
+        for (std::uint32_t level = 0, end = 0; level < kLevels; ++level) {
+            end += count[level];
+            if (count[level] < kLevel) break;
+            const std::uint32_t older = end - 1, younger = end - 2;
+            double* w = m[weight];
+            const double both = w[older] + w[younger];
+            const bool last = level + 1 == kLevels;  // there the older one is forgotten
+            const std::uint32_t gone = !last && w[older] >= w[younger] ? younger : older;
+            for (const auto array : {weight, beta, log_beta, age})
+                std::memmove(m[array] + gone, m[array] + gone + 1, (runs - gone - 1) * sizeof(double));
+            w[younger] = both;
+            --runs;
+            count[level] -= last ? 1 : 2;
+            if (!last) ++count[level + 1], end -= 2;
+        }
+    }
+    double hazard;
+    Ref<Standardised> returns;
+    Array<double> height, weight, beta, log_beta, age;
+    std::uint32_t runs = 0, count[kLevels] = {}, unused = 0;
+};
+
 constexpr Kind kinds[] = {kind<VolatilityRatio>, kind<VolOfVol>, kind<VolatilityRegime>, kind<JumpState>, kind<TrendStrength>, kind<TrendState>,
                           kind<TimeInTrend>, kind<Persistence>, kind<LiquidityPercentile>, kind<RangePercentile>, kind<EfficiencyPercentile>,
-                          kind<VolumeVolatilityCorrelation>, kind<Hmm>};
+                          kind<VolumeVolatilityCorrelation>, kind<Hmm>, kind<Bocpd>};
 }  // namespace
 
 const Family regime{"regime", "regime", kinds};

@@ -246,3 +246,55 @@ def hmm_of(bars, window, percent, numbers):
 )  # what the transitions and the data have left of it
 def hmm(bars, window, percent):
     return hmm_of(bars, window, percent, [f.value for f in sc.catalogue()["hmm"].fitted])
+
+
+# ---- change points ----
+
+
+def change_points(z, gap, thin):
+    """Runs as Adams and MacKay 2007 follow them, newest first: (probability, sum of squares, length). `thin` says which
+    are kept. Yields them and the density that each value had before it came."""
+    runs = [(np.longdouble(1), np.longdouble(0), 0)]
+    for x in z:
+        p, squares, n = (np.array(column) for column in zip(*runs, strict=True))
+        alpha, beta = 1 + n / np.longdouble(2), 1 + squares / 2
+        density = np.exp(student(x, 0, np.sqrt(beta / alpha), 2 * alpha))
+        total = (p * density).sum()
+        p = np.maximum(p * density / total * (1 - 1 / np.longdouble(gap)), 1e-60)
+        runs = thin([(1 / np.longdouble(gap), np.longdouble(0), 0), *zip(p, squares + x * x, n + 1, strict=True)])
+        yield runs, total
+
+
+class Levels:
+    """Up to seven runs a level. An eighth joins the two oldest of its level: the likelier stays, with the probability
+    of both, and moves on; of the fifth level the oldest leaves its probability to the next."""
+
+    def __init__(self):
+        self.levels = [[(1, 0, 0)], [], [], [], []]
+
+    def __call__(self, runs):
+        runs = iter(runs)
+        first = next(runs)
+        self.levels = [[next(runs) for _ in level] for level in self.levels]
+        self.levels[0].insert(0, first)
+        for i, level in enumerate(self.levels):
+            if len(level) == 8:
+                younger, older = level[-2:]
+                p = younger[0] + older[0]
+                if i == 4:
+                    level[-2:] = [(p, *younger[1:])]
+                else:
+                    del level[-2:]
+                    self.levels[i + 1].insert(0, (p, *(older if older[0] >= younger[0] else younger)[1:]))
+        return [run for level in self.levels for run in level]
+
+
+@twin(decay=forgets_in(2200), behind=lambda window, gap: window)  # runs end; see the kernel
+def bocpd(bars, window, gap):
+    z, unit = standardised(bars, window)
+    rows, result = np.flatnonzero(~np.isnan(z)), unknown(bars, 4)
+    for t, (runs, density) in zip(rows, change_points(z[rows], gap, Levels()), strict=True):
+        p, squares, n = (np.array(column) for column in zip(*runs, strict=True))
+        variance = (p * (1 + squares / 2) / (1 + n / np.longdouble(2))).sum()
+        result[t] = (p * n).sum(), p[n <= 10].sum(), -np.log(density), unit[t] * np.sqrt(variance)
+    return result

@@ -89,7 +89,7 @@ def breaks(bars, side):
 
 
 def is_confirmed(values, at, side, t):
-    """And not the extreme of the first window, standing in for a swing: behind that, bars count from its confirmation."""
+    """And not the extreme of the first window, standing in for a swing; behind that, bars count once it is known."""
     return at >= side and t >= at + side and is_swing(values, at + side, side)
 
 
