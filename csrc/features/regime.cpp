@@ -1,6 +1,5 @@
 // Regime: what kind of market it is, how long it has been, and how likely it is to end.
 #include <bit>
-#include <cstring>
 
 #include "base/wide.hpp"
 #include "features/families.hpp"
@@ -473,25 +472,24 @@ struct Bocpd {
         out[2] = -(best + std::log(all));
         out[3] = unit * std::sqrt(variance);
     }
-    // A run that begins behind this bar. The newest stand first, level after level.
+    // A run that begins behind this bar. The oldest stand first, so that little moves where two of late become one.
     void begin(Memory m, double probability) noexcept {
-        for (const auto array : {weight, beta, log_beta, age}) std::memmove(m[array] + 1, m[array], runs * sizeof(double));
-        *m[weight] = probability, *m[beta] = 1, *m[log_beta] = 0, *m[age] = 0;
+        m[weight][runs] = probability, m[beta][runs] = 1, m[log_beta][runs] = 0, m[age][runs] = 0;
         ++runs, ++count[0];
-        for (std::uint32_t level = 0, end = 0; level < kLevels; ++level) {
-            end += count[level];
+        std::uint32_t older = runs;
+        for (std::uint32_t level = 0; level < kLevels; ++level) {
+            older -= count[level];
             if (count[level] < kLevel) break;
-            const std::uint32_t older = end - 1, younger = end - 2;
             double* w = m[weight];
-            const double both = w[older] + w[younger];
+            const double both = w[older] + w[older + 1];
             const bool last = level + 1 == kLevels;  // there the older one is forgotten
-            const std::uint32_t gone = !last && w[older] >= w[younger] ? younger : older;
+            const std::uint32_t gone = !last && w[older] >= w[older + 1] ? older + 1 : older;
             for (const auto array : {weight, beta, log_beta, age})
-                std::memmove(m[array] + gone, m[array] + gone + 1, (runs - gone - 1) * sizeof(double));
-            w[younger] = both;
+                for (std::uint32_t i = gone + 1; i < runs; ++i) m[array][i - 1] = m[array][i];
+            w[older] = both;
             --runs;
             count[level] -= last ? 1 : 2;
-            if (!last) ++count[level + 1], end -= 2;
+            if (!last) ++count[level + 1], ++older;
         }
     }
     double hazard;

@@ -246,7 +246,7 @@ struct Excursion {
         .outputs = {{"adverse", "90 % quantile of ln(entry close / lowest low after it), at least 0", "log", 0},
                     {"favourable", "90 % quantile of ln(highest high after it / entry close), at least 0", "log", 0},
                     {"edge", "mean favourable / (mean favourable + mean adverse); 0.5 where nothing moved", "0..1", 0, 1}},
-        .defaults = {{10, 250}, {50, 250}}, .source = "Sweeney 1996"};
+        .defaults = {{10, 100}, {50, 200}}, .source = "Sweeney 1996"};
     static int warmup(Params p) { return static_cast<int>(p[0] + p[1]); }
     Excursion(Graph& g, Params p)
         : horizon(count_of(p[0])), close(past<Close>(g, p[0] + 1)), low(g.part<Window<Low, Min>>(p[0])), high(g.part<Window<High, Max>>(p[0])),
