@@ -14,6 +14,7 @@
 #include "base/sliding.hpp"
 #include "base/smooth.hpp"
 #include "base/sorted.hpp"
+#include "base/tally.hpp"
 #include "check.hpp"
 
 using namespace smartcore;
@@ -327,12 +328,46 @@ CASE(sorted_is_a_sorted_window) {
                     const Wide want = naive[low] + (at - low) * (Wide{high} - naive[low]);
                     CHECK(near(window->quantile(m, q), want, std::fabs(want) + std::fabs(high), 1e-13L));
                 }
+                CHECK(std::equal(naive.begin(), naive.end(), window->ordered(m)));
+                const auto middle = [](std::vector<Wide> v) {
+                    std::sort(v.begin(), v.end());
+                    return v[(v.size() - 1) / 2] + (v[v.size() / 2] - v[(v.size() - 1) / 2]) / 2;
+                };
+                std::vector<Wide> from_here, from_median;
+                for (double v : naive) from_here.push_back(Wide{v} - x[i]);
+                const Wide median = middle(from_here);
+                for (Wide v : from_here) from_median.push_back(std::fabs(v - median));
+                const auto [distance, mad] = window->robust(m, x[i]);
+                const Wide spread = Wide{naive.back()} - naive.front();
+                CHECK(near(distance, -median, spread, 1e-15L) && near(mad, middle(from_median), spread, 1e-15L));
                 Wide tail = 0;
                 for (std::uint32_t k = 1; k <= naive.size(); ++k) {
                     tail += naive[k - 1];
                     CHECK(near(window->tail_mean(m, k), tail / k, std::fabs(naive[0]) + std::fabs(naive[k - 1]), 1e-14L));
                 }
             }
+        }
+    }
+}
+
+CASE(tally_counts_its_window) {
+    std::mt19937_64 random(7);
+    for (std::uint32_t n : lengths) {
+        std::vector<std::byte> memory(1 << 16);
+        Arena arena(memory.data(), memory.size());
+        Tally tally(arena, n, 5, true);
+        std::vector<std::uint32_t> all;
+        for (int i = 0; i < 900; ++i) {
+            all.push_back(i / 100 % 2 ? 3 : static_cast<std::uint32_t>(random() % 5));
+            tally.push(arena.memory(), all.back());
+            CHECK(tally.full() == (all.size() >= n));
+            if (!tally.full()) continue;
+            Wide entropy = 0, mixture = 0;
+            for (std::uint32_t kind = 0; kind < 5; ++kind) {
+                const Wide p = static_cast<Wide>(std::count(all.end() - n, all.end(), kind)) / n, q = (p + 0.2L) / 2;
+                entropy -= p > 0 ? p * std::log(p) : 0, mixture -= q * std::log(q);
+            }
+            CHECK(near(tally.entropy(), entropy, 1) && near(tally.divergence(), mixture - (entropy + std::log(5.0L)) / 2, 1));
         }
     }
 }
