@@ -30,6 +30,8 @@
 | volume_index | NVI, PVI | ours is the log change over the window | ln of the ratio of theirs |
 | volume_oscillator | PVO, EMA | theirs is in per cent | line from PVO, histogram by EMA of the line |
 | price_volume_correlation | CORREL | none | at 1e-7: theirs is a difference of large sums |
+| heikin_ashi | HA | ours is close - open over ATR(14) | times ATR, once both have converged |
+| chandelier | MAX, MIN, ATR | none | from theirs |
 | dominant_cycle, sine_wave, trendline_distance | HT_DCPERIOD, HT_SINE, HT_TRENDLINE | theirs adds up prices where ours adds up distances | compared once both have converged, at 1e-8 |
 """
 
@@ -166,3 +168,11 @@ def test_cycles(bars):
     agree(bars["sine_wave"], sine, converged=500, limit=1e-8)
     agree(bars["sine_wave_lead"], lead, converged=500, limit=1e-8)
     agree(bars["trendline_distance"], distance(bars, talib.HT_TRENDLINE(bars.close)), converged=500, limit=1e-8)
+
+
+def test_candles(bars):
+    atr = talib.ATR(bars.high, bars.low, bars.close, 14)
+    open_, _, _, close = talib.HA(bars.open, bars.high, bars.low, bars.close)
+    agree(bars["heikin_ashi"] * atr, close - open_, converged=100)
+    agree(bars["chandelier_20_long"] * atr, talib.MAX(bars.high, 20) - bars.close)
+    agree(bars["chandelier_20_short"] * atr, bars.close - talib.MIN(bars.low, 20))

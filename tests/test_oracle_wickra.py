@@ -14,6 +14,7 @@
 | ulcer_index | UlcerIndex | theirs is in per cent | compared from the second window |
 | vidya_distance | VIDYA | ours is 1 - average / close; theirs begins elsewhere | compared once both have converged |
 | ichimoku | Ichimoku | ours are distances over the close | from theirs |
+| wave_trend | WaveTrend | their averages begin otherwise | compared once both have converged |
 | cyber_cycle | CyberneticCycle | ours is over the close | times close |
 | even_better_sinewave, reflex | EVENBETTERSINE, REFLEX, TRENDFLEX | none | compared once both have converged |
 
@@ -74,3 +75,9 @@ def test_cycles(bars):
     agree(bars["even_better_sinewave_40_10"], run(wickra.EVENBETTERSINE(40, 10), bars.close), converged=600)
     agree(bars["reflex_20"], run(wickra.REFLEX(20), bars.close), converged=1500)
     agree(bars["reflex_20_trend"], run(wickra.TRENDFLEX(20), bars.close), converged=1500)
+
+
+def test_wave_trend(bars):
+    line, signal = run(wickra.WaveTrend(10, 21, 4), candles(bars))
+    agree(bars["wave_trend_10_21"], line, converged=600)
+    agree(bars["wave_trend_10_21_histogram"], line - signal, converged=600)

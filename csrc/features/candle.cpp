@@ -1,4 +1,5 @@
 // Candles: the anatomy of one bar.
+#include "base/lag.hpp"
 #include "features/families.hpp"
 #include "features/parts.hpp"
 
@@ -146,8 +147,27 @@ struct Overlap {
     Ref<Window<Shared, Sum2>> window;
 };
 
+struct HeikinAshi {
+    static constexpr Meta meta{
+        .name = "heikin_ashi", .doc = "Body of the Heikin-Ashi bar in average ranges (ATR 14).",
+        .outputs = {{"", "(mean of open, high, low, close - middle of the Heikin-Ashi body before) / ATR; 0 when nothing ever moved", "ATR"}},
+        .source = "Valcu 2004"};
+    static int warmup(Params) { return 15; }
+    HeikinAshi(Graph& g, Params) : change(g.part<Change>()), range(usual_range(g)) {}
+    void update(const Bar& b, In in, Out out) noexcept {
+        // Open and close of the smoothed bar, less the close.
+        const double step = in(change), now = 0.25 * ((b.open - b.close) + (b.high - b.close) + (b.low - b.close));
+        open = known(step) ? faded(0.5 * ((open - step) + (close - step))) : 0.5 * (b.open - b.close);
+        close = now;
+        out[0] = in_ranges(close - open, in(range));
+    }
+    Ref<Change> change;
+    Ref<Wilder<TrueRange>> range;
+    double open = 0, close = 0;
+};
+
 constexpr Kind kinds[] = {kind<Candle>, kind<Gap>, kind<BodySize>, kind<WickPressure>, kind<Doji>,
-                          kind<Engulfing>, kind<InsideRun>, kind<Overlap>};
+                          kind<Engulfing>, kind<InsideRun>, kind<Overlap>, kind<HeikinAshi>};
 }  // namespace
 
 const Family candle{"candle", "technical", kinds};

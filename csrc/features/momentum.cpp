@@ -566,10 +566,41 @@ struct SchaffTrendCycle {
     Place first, second;
 };
 
+struct WaveTrend {
+    static constexpr std::uint32_t kSignal = 4;
+    static constexpr Meta meta{
+        .name = "wave_trend", .doc = "Wave trend: typical price against its exponential average, in averaged distances from it, averaged.",
+        .params = {{"channel", 2, 1'000}, {"average", 2, 1'000}},
+        .outputs = {{"", "EMA over `average` of distance / (0.015 EMA over `channel` of |distance|), distance = typical - EMA over `channel`; 0 when flat", "number"},
+                    {"histogram", "line less its mean over 4 bars", "number"}},
+        .defaults = {{10, 21}}, .source = "LazyBear 2014"};
+    static int warmup(Params p) { return static_cast<int>(2 * p[0] + p[1]) + static_cast<int>(kSignal) - 3; }
+    WaveTrend(Graph& g, Params p) : typical(Lag::ema(p[0])), size(Fading::ema(p[0])), line(Fading::ema(p[1])), signal(g.arena(), kSignal) {}
+    void update(const Bar& b, In in, Out out) noexcept {
+        typical.push(((b.high - high) + (b.low - low) + (b.close - close)) / 3);
+        high = b.high, low = b.low, close = b.close;
+        if (!typical.ready()) return;
+        size.push(std::fabs(typical.gap));
+        if (!size.ready()) return;
+        line.push(size.level > 0 ? typical.gap / (0.015 * size.level) : 0);
+        if (!line.ready()) return;
+        const double mean = signal.push(in, {line.level}).sum / kSignal;
+        if (!signal.full()) return;
+        out[0] = line.level;
+        out[1] = line.level - mean;
+    }
+    double high = kNaN, low = kNaN, close = kNaN;
+    Lag typical;
+    Fading size, line;
+    Sliding<Sum> signal;
+};
+
 constexpr Kind kinds[] = {kind<Rsi>, kind<Stochastic>, kind<Cci>, kind<Mfi>, kind<Donchian>,
                           kind<StochRsi>, kind<Cmo>, kind<Tsi>, kind<Trix>, kind<UltimateOscillator>,
-                          kind<AwesomeOscillator>, kind<Fisher>, kind<RelativeVigor>, kind<Streak>, kind<Demarker>, kind<IntradayMomentum>, kind<BalanceOfPower>, kind<Qstick>, kind<ElderRay>,
-                          kind<StochasticMomentum>, kind<LaguerreRsi>, kind<Acceleration>, kind<Kst>, kind<Coppock>, kind<SchaffTrendCycle>};
+                          kind<AwesomeOscillator>, kind<Fisher>, kind<RelativeVigor>, kind<Streak>, kind<Demarker>,
+                          kind<IntradayMomentum>, kind<BalanceOfPower>, kind<Qstick>, kind<ElderRay>, kind<StochasticMomentum>,
+                          kind<LaguerreRsi>, kind<Acceleration>, kind<Kst>, kind<Coppock>, kind<SchaffTrendCycle>,
+                          kind<WaveTrend>};
 }  // namespace
 
 const Family momentum{"momentum", "technical", kinds};

@@ -407,10 +407,27 @@ struct Ichimoku {
     History first, second;
 };
 
+struct Chandelier {
+    static constexpr Meta meta{
+        .name = "chandelier", .doc = "How far the close has come back from the extremes of the window, in average ranges (ATR 14); chandelier exits lie at 3.",
+        .params = {{"window", 2, 100'000}},
+        .outputs = {{"long", "(highest high - close) / ATR; 0 when nothing ever moved", "ATR", 0}, {"short", "(close - lowest low) / ATR; 0 when nothing ever moved", "ATR", 0}},
+        .defaults = {{20}}, .source = "Elder 2002"};
+    static int warmup(Params p) { return std::max(static_cast<int>(p[0]), 15); }
+    Chandelier(Graph& g, Params p) : high(g.part<Window<High, Max>>(p[0])), low(g.part<Window<Low, Min>>(p[0])), range(usual_range(g)) {}
+    void update(const Bar& b, In in, Out out) const noexcept {
+        out[0] = in_ranges(in(high).max - b.close, in(range));
+        out[1] = in_ranges(b.close - in(low).min, in(range));
+    }
+    Ref<Window<High, Max>> high;
+    Ref<Window<Low, Min>> low;
+    Ref<Wilder<TrueRange>> range;
+};
+
 constexpr Kind kinds[] = {kind<LogReturnOver>, kind<SmaDistance>, kind<EmaDistance>, kind<Macd>, kind<Adx>,
                           kind<Di>, kind<Aroon>, kind<EfficiencyRatio>, kind<RegressionSlope>, kind<RegressionR2>,
                           kind<RegressionResidual>, kind<ForecastError>, kind<RegressionCurvature>, kind<Vortex>, kind<Choppiness>,
-                          kind<VerticalHorizontal>, kind<SarDistance>, kind<SupertrendDistance>, kind<Ichimoku>};
+                          kind<VerticalHorizontal>, kind<SarDistance>, kind<SupertrendDistance>, kind<Ichimoku>, kind<Chandelier>};
 }  // namespace
 
 const Family trend{"trend", "technical", kinds};

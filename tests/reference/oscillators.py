@@ -239,3 +239,20 @@ def distances_from_ema(bars, n):
             powers = keep ** np.arange(t - n + 1, 0, -1, dtype=np.longdouble)
             result[t] = start * keep ** np.longdouble(t - n + 1) + (powers * d[n : t + 1]).sum()
     return result
+
+
+@twin(decay=lambda channel, average: 1 - 2 / (max(channel, average) + 1), behind=lambda channel, average: 30 * channel)
+def wave_trend(bars, channel, average):
+    """Averages behind a ratio of averages; the typical price is summed from its moves, as close - EMA elsewhere."""
+    _, high, low, close = prices(bars)
+    move, keep = (change(high) + change(low) + change(close)) / 3, 1 - np.longdouble(2) / (channel + 1)
+    path, away = np.cumsum(np.nan_to_num(move)), unknown(bars)
+    for t in range(channel - 1, len(bars)):
+        if t == channel - 1:
+            away[t] = path[t] - path[:channel].mean()
+        else:
+            away[t] = keep * (away[t - 1] + move[t])
+    size = ema(abs(away), channel)
+    line = ema(np.where(np.isnan(size), np.nan, share(away, 0.015 * size, 0)), average)
+    histogram = line - mean(line, 4)
+    return np.column_stack([np.where(np.isnan(histogram), np.nan, line), histogram])

@@ -163,3 +163,23 @@ def overlap(bars, window):
     both = known * np.maximum(np.fmin(high, last[0]) - np.fmax(low, last[1]), 0)
     either = known * (np.fmax(high, last[0]) - np.fmin(low, last[1]))
     return share(total(both, window), total(either, window), 1)
+
+
+@twin(decay=in_usual_range)
+def heikin_ashi(bars):
+    """Written less the close of each bar: of a close that stands the body fades below the rounding of a level."""
+    open_, high, low, close = prices(bars)
+    middle = ((open_ - close) + (high - close) + (low - close)) / 4
+    body, start = unknown(bars), (open_[0] - close[0]) / 2
+    for t in range(len(bars)):
+        if t:
+            start = (start + middle[t - 1]) / 2 - (close[t] - close[t - 1])
+        body[t] = middle[t] - start
+    return in_ranges(bars, body)
+
+
+@twin(decay=in_usual_range, behind=lambda window: window)
+def chandelier(bars, window):
+    _, high, low, close = prices(bars)
+    both = highest(high, window) - close, close - lowest(low, window)
+    return np.column_stack([in_ranges(bars, x) for x in both])
