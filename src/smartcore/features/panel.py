@@ -73,7 +73,7 @@ class Panel:
         self.engines: tuple[Engine, ...] = tuple(
             Engine(first.features, instrument=i, bars=bars, out_of_order=out_of_order) for i in named
         )
-        self._stale = 10 * interval if stale_after is None else interval_ns(stale_after)
+        self._stale = min(10 * interval, 1 << 62) if stale_after is None else interval_ns(stale_after)
         self._interval = interval
         self._bind()
 
