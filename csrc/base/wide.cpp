@@ -38,6 +38,27 @@ Below count_below(const double* values, std::uint32_t n, double x) noexcept {
 }
 
 SMARTCORE_WIDE
+BelowBoth count_below(const double* values, std::uint32_t n, double x, double y) noexcept {
+    BelowBoth all{};
+    std::uint32_t i = 0;
+#if defined(__GNUC__)
+    const Four a = {x, x, x, x}, b = {y, y, y, y};
+    Mask la{}, ea{}, lb{}, eb{};
+    for (; i + 4 <= n; i += 4) {
+        Four v;
+        std::memcpy(&v, values + i, sizeof v);
+        la -= v < a, ea -= v == a, lb -= v < b, eb -= v == b;  // true is -1
+    }
+    for (int k = 0; k < 4; ++k) all.x.less += la[k], all.x.equal += ea[k], all.y.less += lb[k], all.y.equal += eb[k];
+#endif
+    for (; i < n; ++i) {
+        all.x.less += values[i] < x, all.x.equal += values[i] == x;
+        all.y.less += values[i] < y, all.y.equal += values[i] == y;
+    }
+    return all;
+}
+
+SMARTCORE_WIDE
 void replace_sorted(double* values, std::uint32_t n, double old, double x) noexcept {
 #if defined(__GNUC__)
     const Four gone = {old, old, old, old}, fresh = {x, x, x, x};

@@ -19,6 +19,12 @@ struct Below {
 // values: it has nothing to guess wrong and nothing to keep in order.
 Below count_below(const double* values, std::uint32_t n, double x) noexcept;
 
+// The same of two numbers in one pass.
+struct BelowBoth {
+    Below x, y;
+};
+BelowBoth count_below(const double* values, std::uint32_t n, double x, double y) noexcept;
+
 // In n sorted values, x takes the place of one that equals `old`. All of them are passed over, without a search: each is
 // kept or takes its right neighbour's value, and is then put between x and its left neighbour. Behind the values there is
 // infinity, up to a multiple of four and one more; with `old` infinite too, x is added.

@@ -232,24 +232,23 @@ struct VolumeShift {
 // values: of the one that leaves the older half, of the one that moves into it, and of the newest.
 struct Whitney {
     explicit Whitney(double h) : h(count_of(h)), pairs(2 * h * h) {}
-    static std::int64_t above(const double* newer, std::uint32_t n, double older) noexcept {  // ties 1, above 2
-        const Below b = count_below(newer, n, older);
-        return 2 * (n - b.less) - b.equal;
-    }
-    static std::int64_t below(const double* older, std::uint32_t n, double newer) noexcept {
-        const Below b = count_below(older, n, newer);
-        return 2 * b.less + b.equal;
-    }
+    static std::int64_t wins(double newer, double older) noexcept { return (newer > older) + (newer >= older); }  // ties 1, above 2
     // known: how many values there are, the first ones left out that are none.
     double push(const History::View& past, std::uint64_t known) noexcept {
         const double* newest = past.newest;
         if (known > 2 * std::uint64_t{h}) {
             const double gone = past.ago(2 * h), moved = past.ago(h);
-            score -= above(newest - h, h, gone) + below(newest + 1 - 2 * h, h - 1, moved);
-            score += above(newest + 1 - h, h - 1, moved) + below(newest + 1 - 2 * h, h, *newest);
+            const std::int64_t m = h - 1;  // those that stay in either half
+            const BelowBoth older = count_below(newest + 1 - 2 * h, h - 1, moved, *newest);
+            const BelowBoth newer = count_below(newest + 1 - h, h - 1, gone, moved);
+            score -= wins(moved, gone) + (2 * (m - newer.x.less) - newer.x.equal) + (2 * older.x.less + older.x.equal);
+            score += wins(*newest, moved) + (2 * (m - newer.y.less) - newer.y.equal) + (2 * older.y.less + older.y.equal);
         } else if (known == 2 * std::uint64_t{h}) {
             score = 0;
-            for (std::uint32_t i = 0; i < h; ++i) score += below(newest + 1 - 2 * h, h, past.ago(i));
+            for (std::uint32_t i = 0; i < h; ++i) {
+                const Below b = count_below(newest + 1 - 2 * h, h, past.ago(i));
+                score += 2 * b.less + b.equal;
+            }
         } else {
             return kNaN;
         }

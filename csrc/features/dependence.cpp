@@ -464,12 +464,9 @@ struct MannKendall {
         const auto past = in.past(closes);
         const std::uint32_t m = past.has(n) ? n - 1 : static_cast<std::uint32_t>(past.count) - 1;
         const double* between = past.newest - m;
-        if (past.has(n + 1)) {
-            const Below gone = count_below(between, m, past.ago(n));
-            score += 2 * gone.less + gone.equal - m;
-        }
-        const Below come = count_below(between, m, b.close);
-        score += 2 * come.less + come.equal - m;
+        const BelowBoth of = count_below(between, m, b.close, past.ago(past.has(n + 1) ? n : 0));
+        score += 2 * of.x.less + of.x.equal - m;
+        if (past.has(n + 1)) score += 2 * of.y.less + of.y.equal - m;
         if (past.has(n)) out[0] = static_cast<double>(score) / pairs;
     }
     std::uint32_t n;
