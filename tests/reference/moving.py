@@ -42,6 +42,15 @@ def emas(x, n, count):
     return result
 
 
+def from_ema(steps, n):
+    """x less its EMA, of the steps of x: where x stands it fades, below the rounding of a level."""
+    x, keep = np.cumsum(np.nan_to_num(steps)), 1 - np.longdouble(2) / (n + 1)
+    result = np.full(len(x), np.nan, np.longdouble)
+    for t in range(n - 1, len(x)):
+        result[t] = x[t] - x[:n].mean() if t == n - 1 else keep * (result[t - 1] + steps[t])
+    return result
+
+
 def chain(poles):
     """Averages in a row forget as one does, times a power of the bars: the share left is that of a slower one."""
     return lambda window, *_: (1 - 2 / (window + 1)) ** (1 - 0.07 * poles)

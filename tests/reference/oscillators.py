@@ -19,7 +19,7 @@ from reference.bars import (
     unknown,
     wilder,
 )
-from reference.moving import highest, lowest, moved, total, wma
+from reference.moving import from_ema, highest, lowest, moved, total, wma
 
 
 def in_usual_range(*_):
@@ -224,34 +224,16 @@ def schaff_trend_cycle(bars, window, fast, slow):
         stands = from_window(lambda p, last: p if p >= 0 else 50 if last is None else last)(where)
         return from_window(lambda p, last: p if last is None else last + (p - last) / 2)(stands)
 
-    x = distances_from_ema(bars, slow) - distances_from_ema(bars, fast)
+    d = change(column(bars, "close"))
+    x = from_ema(d, slow) - from_ema(d, fast)
     return place(place(x, 0), 1e-4)
-
-
-def distances_from_ema(bars, n):
-    """close - EMA, as a sum over the changes since: of a close that stands it fades, below the rounding of a level."""
-    d, x = change(column(bars, "close")), moved(bars)
-    keep = 1 - np.longdouble(2) / (n + 1)
-    result = unknown(bars)
-    if len(x) >= n:
-        start = x[n - 1] - x[:n].mean()
-        for t in range(n - 1, len(x)):
-            powers = keep ** np.arange(t - n + 1, 0, -1, dtype=np.longdouble)
-            result[t] = start * keep ** np.longdouble(t - n + 1) + (powers * d[n : t + 1]).sum()
-    return result
 
 
 @twin(decay=lambda channel, average: 1 - 2 / (max(channel, average) + 1), behind=lambda channel, average: 30 * channel)
 def wave_trend(bars, channel, average):
-    """Averages behind a ratio of averages; the typical price is summed from its moves, as close - EMA elsewhere."""
+    """Averages behind a ratio of averages."""
     _, high, low, close = prices(bars)
-    move, keep = (change(high) + change(low) + change(close)) / 3, 1 - np.longdouble(2) / (channel + 1)
-    path, away = np.cumsum(np.nan_to_num(move)), unknown(bars)
-    for t in range(channel - 1, len(bars)):
-        if t == channel - 1:
-            away[t] = path[t] - path[:channel].mean()
-        else:
-            away[t] = keep * (away[t - 1] + move[t])
+    away = from_ema((change(high) + change(low) + change(close)) / 3, channel)
     size = ema(abs(away), channel)
     line = ema(np.where(np.isnan(size), np.nan, share(away, 0.015 * size, 0)), average)
     histogram = line - mean(line, 4)

@@ -21,7 +21,7 @@ from reference.bars import (
     typical,
     unknown,
 )
-from reference.moving import total
+from reference.moving import from_ema, total
 
 
 def accumulated(bars):
@@ -36,19 +36,9 @@ def chaikin_money_flow(bars, window):
 
 @twin(decay=lambda fast, slow: 1 - 2 / (max(fast, slow) + 1))
 def chaikin_oscillator(bars, fast, slow):
-    """Written on what the line gained: of a line that stands the averages fade below the rounding of its level."""
-    flow, volume = accumulated(bars), column(bars, "volume")
-
-    def away(n):  # line - EMA
-        keep, line = 1 - np.longdouble(2) / (n + 1), np.cumsum(flow)
-        result = unknown(bars)
-        for t in range(n - 1, len(flow)):
-            powers = keep ** np.arange(t - n + 1, 0, -1, dtype=np.longdouble)
-            start = (line[n - 1] - line[:n]).mean()
-            result[t] = start * keep ** np.longdouble(t - n + 1) + (powers * flow[n : t + 1]).sum()
-        return result
-
-    return share(away(slow) - away(fast), np.where(np.isnan(away(fast)), np.nan, ema(volume, slow)), 0)
+    flow, volume = accumulated(bars), ema(column(bars, "volume"), slow)
+    gained = from_ema(flow, slow) - from_ema(flow, fast)
+    return np.where(np.isnan(gained), np.nan, share(gained, volume, 0))
 
 
 @twin(decay=lambda window: 1 - 2 / (window + 1))
