@@ -44,10 +44,12 @@ def tape(key: tuple) -> Tape:
 
 def twins(tape: Tape, features: sc.FeatureSet, kernel: str) -> dict[str, np.ndarray]:
     """What the twin of a kernel gives for its columns, at every event."""
-    columns = {}
+    columns, tables = {}, {}
     for spec in features.specs:
         if spec.kernel.name == kernel:
-            values = tape.at_events(np.asarray(TWINS[kernel](tape, *spec.params), np.float64))
+            if spec.params not in tables:
+                tables[spec.params] = tape.at_events(np.asarray(TWINS[kernel](tape, *spec.params), np.float64))
+            values = tables[spec.params]
             columns[spec.name] = values if values.ndim == 1 else values[:, spec.output]
     return columns
 

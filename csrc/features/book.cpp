@@ -335,7 +335,7 @@ struct MidEfficiency {
     static constexpr Meta meta{
         .name = "mid_efficiency", .doc = "How much of the way that the mid went took it somewhere, fading with a half-life.",
         .params = {{"half_life", 0.001, 86'400, 's'}},
-        .outputs = {{"", "faded sum of log moves of the mid / faded sum of their sizes; 0 before any", "-1..1", -1, 1}}, .defaults = {{1}, {10}, {60}},
+        .outputs = {{"", "faded sum of log moves of the mid / faded sum of their sizes; 0 before any", "-1..1", -1, 1}}, .defaults = {{10}, {60}},
         .source = "Kaufman 1995"};
     static int warmup(Params) { return 1; }
     MidEfficiency(Graph& g, Params p) : steps(g.part<Fading<MidSteps>>(p[0])) {}

@@ -4,6 +4,7 @@
 // fade with half-lives. Only book messages wake them: a trade leaves the book's columns as they are.
 #pragma once
 #include <cmath>
+#include <cstring>
 #include <type_traits>
 
 #include "features/parts.hpp"
@@ -70,16 +71,16 @@ struct MidMove {
         double move = 0;
         if (t.valid && !t.fresh) {
             const double change = 0.5 * ((t.bid[0] - bid) + (t.ask[0] - ask)), mid = t.mid();
-            if (std::fabs(change) > 1e-14 * mid) move = 1e4 * log_step(change, mid);
+            if (std::fabs(change) > 1e-14 * mid) move = 1e4 * log_step(change, 0.5 * (bid + ask), mid);
         }
         bid = t.bid[0], ask = t.ask[0];
         out[0] = move;
     }
-    // ln(now / (now - change)), to all digits of the change.
-    static double log_step(double change, double now) noexcept {
-        const double s = change / (2 * now - change), q = s * s;
+    // ln(now / before) as log_ratio has it, to all digits of the change.
+    static double log_step(double change, double before, double now) noexcept {
+        const double s = change / (before + now), q = s * s;
         if (q < 0.00025) return 2 * s * (1 + q * (1.0 / 3 + q * (1.0 / 5 + q * (1.0 / 7 + q * (1.0 / 9 + q * (1.0 / 11))))));
-        return std::log(now / (now - change));
+        return std::log(now / before);
     }
     double bid = 0, ask = 0;
 };
@@ -93,18 +94,23 @@ struct OrderFlow {
     explicit OrderFlow(Graph&) {}
     void update(const Top& t, In, Out out) noexcept {
         const std::uint32_t n = std::min(t.bids, t.asks);
+        const bool follows = t.valid && !t.fresh;
+        double* flow = &out[0];
+        double* size = &out[kDepth];
+        SMARTCORE_INDEPENDENT
         for (std::uint32_t i = 0; i < kDepth; ++i) {
-            const double pb = i < n ? t.bid[i] : kNaN, pa = i < n ? t.ask[i] : kNaN, qb = t.bid_size[i], qa = t.ask_size[i];
-            double e = 0;  // a level that did not exist before, or does not now, says nothing
-            if (t.valid && !t.fresh && known(pb) && known(bid[i])) {
-                e = (pb >= bid[i] ? qb : 0) - (pb <= bid[i] ? bid_size[i] : 0) -
-                    (pa <= ask[i] ? qa : 0) + (pa >= ask[i] ? ask_size[i] : 0);
-            }
-            out[i] = e;
-            out[kDepth + i] = t.valid ? 0.5 * (qb + qa) : 0;
-            bid[i] = pb, ask[i] = pa, bid_size[i] = qb, ask_size[i] = qa;
+            const double pb = t.bid[i], pa = t.ask[i], qb = t.bid_size[i], qa = t.ask_size[i];
+            const double e = where(pb >= bid[i], qb) - where(pb <= bid[i], bid_size[i]) -
+                             where(pa <= ask[i], qa) + where(pa >= ask[i], ask_size[i]);
+            // a level that did not exist before, or does not now, says nothing
+            flow[i] = where(follows & (i < n) & (i < levels), e);
+            size[i] = where(t.valid, 0.5 * (qb + qa));
         }
+        std::memcpy(bid, t.bid, sizeof bid), std::memcpy(ask, t.ask, sizeof ask);
+        std::memcpy(bid_size, t.bid_size, sizeof bid_size), std::memcpy(ask_size, t.ask_size, sizeof ask_size);
+        levels = n;
     }
+    std::uint32_t levels = 0, unused = 0;
     double bid[kDepth] = {}, ask[kDepth] = {}, bid_size[kDepth] = {}, ask_size[kDepth] = {};
 };
 
@@ -196,16 +202,17 @@ struct Standing {
 };
 
 // How fast what a source tells goes back to its own mean over time, as a rate per second: the regression of its jumps on
-// the distance from the mean that they start from, over the time spent there. 0 where it never leaves its mean.
+// the distance from the mean that they start from, over the time spent there. 0 where it never leaves its mean; a distance
+// of less than a millionth of the value, of which rounding would be a part, is none.
 template <class S>
 struct Reversion {
     Reversion(Graph& g, double which, double half_life)
         : pace(g.part<Pace>(half_life)), tau(half_life / 0.6931471805599453), lane(lane_of<S>(g, which)) {}
     void update(const Top& t, In in, Out out) noexcept {
         const auto [factor, lost, span] = in(pace);
-        const double before = faded(away, factor), jump = t.valid && known(x) ? in.lane(lane) - x : 0;
-        squares = faded(squares, factor) + away * away * lost * (1 + factor) * (0.5 * tau);
-        jumps = faded(jumps, factor) - jump * before;
+        const double before = faded(away, factor), jump = t.valid && known(x) ? in.lane(lane) - x : 0, least = 1e-6 * std::fabs(x);
+        squares = faded(squares, factor) + where(std::fabs(away) > least, away * away * lost * (1 + factor) * (0.5 * tau));
+        jumps = faded(jumps, factor) - where(std::fabs(before) > least, jump * before);
         away = before + jump;  // x less its mean is the faded sum of its jumps
         if (t.valid) x = in.lane(lane);
         out[0] = squares > 1e-200 ? jumps / squares : 0;
@@ -223,13 +230,18 @@ struct Fading {
     Fading(Graph& g, double half_life) : source(g.part<S>()), pace(g.part<Pace>(half_life)) {}
     void update(const Top&, In in, Out out) noexcept {
         const double factor = in(pace).factor;
-        for (std::uint32_t i = 0; i < n; ++i) out[i] = sum[i] = faded(sum[i], factor) + in.lane(source.lane + i);
+        const double* from = in.lanes + source.lane;  // lanes of a part lie side by side: two sums at once
+        double* to = &out[0];
+        SMARTCORE_INDEPENDENT
+        for (std::uint32_t i = 0; i < n; ++i) to[i] = sum[i] = faded(sum[i], factor) + from[i];
     }
     Ref<S> source;
     Ref<Pace> pace;
     double sum[n] = {};
 };
 
+// What half-lives left of sizes is nothing: a flow in units of it would be without bounds.
+inline constexpr double kNothing = 1e-180;
 inline double share(double a, double b) noexcept { return b > 0 ? a / b : 0; }
 inline double signed_share(double a, double b) noexcept { return b > 0 ? not_below(not_above(a / b, 1), -1) : 0; }
 // In units of something positive; unknown where there is nothing of it, or only what half-lives left of it.

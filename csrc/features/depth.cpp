@@ -159,7 +159,7 @@ struct DepthCenter {
         .name = "depth_center", .doc = "Mean distance from the mid of what stands down to a level.", .params = {{"level", 2, 10, 'l'}},
         .outputs = {{"bid", "1e4 (mean of mid - price by bid size) / mid; unknown where sizes are", "bps"}, {"ask", "the same of asks, price - mid", "bps"},
                     {"asymmetry", "(bid - ask) / (|bid| + |ask|); 0 where both are 0", "-1..1", -1, 1}},
-        .defaults = {{5}, {10}}, .source = "Cao, Hansch, Wang 2009; Harris and Panchapagesan 2005"};
+        .defaults = {{10}}, .source = "Cao, Hansch, Wang 2009; Harris and Panchapagesan 2005"};
     static int warmup(Params) { return 1; }
     DepthCenter(Graph& g, Params p) : k(count_of(p[0]) - 1), depths(g.part<Depths>()), distances(g.part<Distances>()) {}
     void update(const Top& t, In in, Out out) noexcept {
@@ -221,6 +221,12 @@ struct Gaps {
     }
 };
 
+// At most as many as there are gaps, whatever the rounding.
+double in_gaps(double gap, double mean) noexcept {
+    const double n = gap / mean;
+    return n > kDepth - 1 ? kDepth - 1 : n;
+}
+
 struct LevelGap {
     static constexpr Meta meta{
         .name = "level_gap", .doc = "Mean gap between the prices of the ten best levels.",
@@ -248,8 +254,8 @@ struct FirstGap {
     FirstGap(Graph& g, Params) : gaps(g.part<Gaps>()) {}
     void update(const Top& t, In in, Out out) noexcept {
         const auto s = in(gaps);
-        out[0] = t.valid ? s.first_bid / s.mean_bid : kNaN;
-        out[1] = t.valid ? s.first_ask / s.mean_ask : kNaN;
+        out[0] = t.valid ? in_gaps(s.first_bid, s.mean_bid) : kNaN;
+        out[1] = t.valid ? in_gaps(s.first_ask, s.mean_ask) : kNaN;
     }
     Ref<Gaps> gaps;
 };
@@ -257,14 +263,14 @@ struct FirstGap {
 struct LargestGap {
     static constexpr Meta meta{
         .name = "largest_gap", .doc = "Largest gap between the prices of the ten best levels, in units of their mean gap.",
-        .outputs = {{"bid", "largest / mean gap of bids; unknown for one level", "mean gaps", 1, 9.000001}, {"ask", "the same of asks", "mean gaps", 1, 9.000001}},
+        .outputs = {{"bid", "largest / mean gap of bids; unknown for one level", "mean gaps", 1, 9}, {"ask", "the same of asks", "mean gaps", 1, 9}},
         .source = "Farmer, Gillemot, Lillo, Mike, Sen 2004"};
     static int warmup(Params) { return 1; }
     LargestGap(Graph& g, Params) : gaps(g.part<Gaps>()) {}
     void update(const Top& t, In in, Out out) noexcept {
         const auto s = in(gaps);
-        out[0] = t.valid ? not_below(s.largest_bid, s.mean_bid) / s.mean_bid : kNaN;
-        out[1] = t.valid ? not_below(s.largest_ask, s.mean_ask) / s.mean_ask : kNaN;
+        out[0] = t.valid ? in_gaps(not_below(s.largest_bid, s.mean_bid), s.mean_bid) : kNaN;
+        out[1] = t.valid ? in_gaps(not_below(s.largest_ask, s.mean_ask), s.mean_ask) : kNaN;
     }
     Ref<Gaps> gaps;
 };
@@ -311,7 +317,7 @@ struct DepthSlope {
 struct DepthSlopeAsymmetry {
     static constexpr Meta meta{
         .name = "depth_slope_asymmetry", .doc = "On which side depth accumulates faster.", .params = {{"level", 2, 10, 'l'}},
-        .outputs = {{"", "(bid - ask) / (|bid| + |ask|) of depth_slope; unknown where one is", "-1..1", -1, 1}}, .defaults = {{5}, {10}},
+        .outputs = {{"", "(bid - ask) / (|bid| + |ask|) of depth_slope; unknown where one is", "-1..1", -1, 1}}, .defaults = {{10}},
         .source = "Naes and Skjeltorp 2006; Cao, Hansch, Wang 2009"};
     static int warmup(Params) { return 1; }
     DepthSlopeAsymmetry(Graph& g, Params p) : slopes(g.part<Slopes>(p[0])) {}
@@ -374,9 +380,9 @@ struct NearImbalance {
     void update(const Top& t, In in, Out out) noexcept {
         const double reach = spreads * in(width).mean, per = reach > 0 ? 1 / reach : 0;
         double b = t.bid_size[0], a = t.ask_size[0];
-        for (std::uint32_t i = 1; per > 0 && i < kDepth; ++i) {  // a level that does not exist has no size
-            b += i < t.bids ? t.bid_size[i] * not_below(1 - (t.bid[0] - t.bid[i]) * per, 0) : 0;
-            a += i < t.asks ? t.ask_size[i] * not_below(1 - (t.ask[i] - t.ask[0]) * per, 0) : 0;
+        for (std::uint32_t i = 1; per > 0 && i < kDepth; ++i) {  // a level that does not exist has no size, and no weight
+            b += t.bid_size[i] * not_below(1 - (t.bid[0] - t.bid[i]) * per, 0);
+            a += t.ask_size[i] * not_below(1 - (t.ask[i] - t.ask[0]) * per, 0);
         }
         out[0] = t.valid ? signed_share(b - a, b + a) : kNaN;
     }

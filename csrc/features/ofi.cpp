@@ -11,7 +11,7 @@ struct Ofi {
         .name = "ofi", .doc = "Order-flow imbalance at a level, fading with a half-life, in units of the level's mean size.",
         .params = {{"level", 1, 10, 'l'}, {"half_life", 0.001, 86'400, 's'}},
         .outputs = {{"", "faded sum of e / (faded mean of (bid + ask size) / 2); 0 where sizes are unknown", "queues"}},
-        .defaults = {{1, 1}, {1, 10}, {2, 10}, {3, 10}, {4, 10}, {5, 10}, {7, 10}, {10, 10}, {1, 60}, {1, 300}},
+        .defaults = {{1, 1}, {1, 10}, {2, 10}, {3, 10}, {4, 10}, {5, 10}, {10, 10}, {1, 60}, {1, 300}},
         .source = "Cont, Kukanov, Stoikov 2014; Xu, Gould, Howison 2018"};
     static int warmup(Params) { return 1; }
     Ofi(Graph& g, Params p) : k(count_of(p[0]) - 1), decay(g.part<Decay>(p[1])), order(g.part<OrderFlow>()) {}
@@ -25,13 +25,28 @@ struct Ofi {
         flow.sum += in.lane(order.lane + k);
         size.sum += in.lane(order.lane + kDepth + k);
         messages.sum += 1;
-        out[0] = size.sum > 0 ? flow.sum * messages.sum / size.sum : 0;
+        out[0] = size.sum > kNothing ? flow.sum * messages.sum / size.sum : 0;
     }
     void fade(double factor) noexcept { flow.fade(factor), size.fade(factor), messages.fade(factor); }
     std::uint32_t k;
     Ref<Decay> decay;
     Ref<OrderFlow> order;
     Faded flow, size, messages;
+};
+
+// Flow and size of all levels down to one.
+struct Levels {
+    struct Told {
+        double flow, size;
+    };
+    Levels(Graph& g, double level) : k(count_of(level)), order(g.part<OrderFlow>()) {}
+    void update(const Top&, In in, Out out) noexcept {
+        double e = 0, q = 0;
+        for (std::uint32_t i = 0; i < k; ++i) e += in.lane(order.lane + i), q += in.lane(order.lane + kDepth + i);
+        out[0] = e, out[1] = q;
+    }
+    std::uint32_t k;
+    Ref<OrderFlow> order;
 };
 
 struct IntegratedOfi {
@@ -42,19 +57,16 @@ struct IntegratedOfi {
                          "Levels weigh alike: the first component's loadings, which the source takes, are nearly equal", "queues"}},
         .defaults = {{5, 10}, {10, 1}, {10, 10}, {10, 60}}, .source = "Cont, Cucuringu, Zhang 2023"};
     static int warmup(Params) { return 1; }
-    IntegratedOfi(Graph& g, Params p) : k(count_of(p[0])), pace(g.part<Pace>(p[1])), order(g.part<OrderFlow>()) {}
+    IntegratedOfi(Graph& g, Params p) : pace(g.part<Pace>(p[1])), levels(g.part<Levels>(p[0])) {}
     void update(const Top& t, In in, Out out) noexcept {
         const double factor = in(pace).factor;
-        double e = 0, q = 0;
-        for (std::uint32_t i = 0; i < k; ++i) e += in.lane(order.lane + i), q += in.lane(order.lane + kDepth + i);
-        flow = faded(flow, factor) + e;
-        size = faded(size, factor) + q;
+        flow = faded(flow, factor) + in(levels).flow;
+        size = faded(size, factor) + in(levels).size;
         messages = faded(messages, factor) + t.valid;
-        out[0] = t.valid ? share(flow * messages, size) : kNaN;
+        out[0] = t.valid ? (size > kNothing ? flow * messages / size : 0) : kNaN;
     }
-    std::uint32_t k, unused = 0;
     Ref<Pace> pace;
-    Ref<OrderFlow> order;
+    Ref<Levels> levels;
     double flow = 0, size = 0, messages = 0;
 };
 
@@ -63,7 +75,7 @@ struct OfiStrength {
         .name = "ofi_strength", .doc = "Order-flow imbalance at a level over what flows of random sign would have added up to.",
         .params = {{"level", 1, 10, 'l'}, {"half_life", 0.001, 86'400, 's'}},
         .outputs = {{"", "faded sum of e / sqrt(faded sum of e^2); 0 before any flow", "standard deviations"}},
-        .defaults = {{1, 10}, {5, 10}, {1, 60}}, .source = "Cont, Kukanov, Stoikov 2014"};
+        .defaults = {{5, 10}, {10, 60}}, .source = "Cont, Kukanov, Stoikov 2014"};
     static int warmup(Params) { return 1; }
     OfiStrength(Graph& g, Params p) : k(count_of(p[0]) - 1), pace(g.part<Pace>(p[1])), order(g.part<OrderFlow>()) {}
     void update(const Top& t, In in, Out out) noexcept {
@@ -82,6 +94,7 @@ struct OfiStrength {
 struct TouchFlow {
     struct Told {
         double flow, gross, square, pair, square_before, cross, move, move_square, size, messages;
+        double slope() const noexcept { return square > kNothing ? cross / square : 0; }  // of moves on flow, through 0
     };
     explicit TouchFlow(Graph& g) : order(g.part<OrderFlow>()), mid(g.part<MidMove>()) {}
     void update(const Top& t, In in, Out out) noexcept {
@@ -136,7 +149,7 @@ struct OfiAcceleration {
         : fast(g.part<Fading<TouchFlow>>(p[0])), slow(g.part<Fading<TouchFlow>>(p[1])), per_fast(kLn2 / p[0]), per_slow(kLn2 / p[1]) {}
     void update(const Top& t, In in, Out out) noexcept {
         const auto s = in(slow);
-        out[0] = t.valid ? share((per_fast * in(fast).flow - per_slow * s.flow) * s.messages, s.size) : kNaN;
+        out[0] = t.valid ? (s.size > kNothing ? (per_fast * in(fast).flow - per_slow * s.flow) * s.messages / s.size : 0) : kNaN;
     }
     static constexpr double kLn2 = 0.6931471805599453;
     Ref<Fading<TouchFlow>> fast, slow;
@@ -153,7 +166,7 @@ struct OfiImpact {
     OfiImpact(Graph& g, Params p) : sums(g.part<Fading<TouchFlow>>(p[0])) {}
     void update(const Top& t, In in, Out out) noexcept {
         const auto s = in(sums);
-        out[0] = t.valid ? share(s.cross, s.square) * (s.size / s.messages) : kNaN;
+        out[0] = t.valid ? s.slope() * (s.size / s.messages) : kNaN;
     }
     Ref<Fading<TouchFlow>> sums;
 };
@@ -167,7 +180,7 @@ struct OfiResidual {
     static int warmup(Params) { return 1; }
     OfiResidual(Graph& g, Params p) : fast(g.part<Fading<TouchFlow>>(p[0])), slow(g.part<Fading<TouchFlow>>(p[1])) {}
     void update(const Top& t, In in, Out out) noexcept {
-        out[0] = t.valid ? in(fast).move - share(in(slow).cross, in(slow).square) * in(fast).flow : kNaN;
+        out[0] = t.valid ? in(fast).move - in(slow).slope() * in(fast).flow : kNaN;
     }
     Ref<Fading<TouchFlow>> fast, slow;
 };

@@ -38,6 +38,17 @@ struct Moves {
     struct Side {
         Change next(const double* now, const double* now_size, std::uint32_t n, double sign) noexcept {
             Change c;
+            // Most messages leave a side alone, or its prices.
+            if (n == count && std::memcmp(now, price, sizeof(double) * n) == 0) {
+                if (std::memcmp(now_size, size, sizeof(double) * n) == 0) return c;
+                for (std::uint32_t i = 0; i < n; ++i) {
+                    const double change = now_size[i] - size[i], more = where(change > 0, change), less = where(change < 0, -change);
+                    c.add += more, c.cut += less, c.more += change > 0, c.less += change < 0;
+                    if (i == 0) c.touch_add = more, c.touch_cut = less, c.touched = change != 0;
+                }
+                std::memcpy(size, now_size, sizeof size);
+                return c;
+            }
             c.best = (sign * now[0] > sign * price[0]) - (sign * now[0] < sign * price[0]);
             c.touched = c.best != 0 || now_size[0] != size[0];
             const double touch = c.best > 0 ? sign * price[0] : sign * now[0];
@@ -57,7 +68,7 @@ struct Moves {
             return c;
         }
         void set(const double* now, const double* now_size, std::uint32_t n) noexcept {
-            for (std::uint32_t i = 0; i < kDepth; ++i) price[i] = now[i], size[i] = now_size[i];
+            std::memcpy(price, now, sizeof price), std::memcpy(size, now_size, sizeof size);
             count = n;
         }
         double execute(double factor, double traded, double lost) noexcept {
@@ -167,7 +178,7 @@ struct NetAddImbalance {
         .name = "net_add_imbalance", .doc = "To which side of the visible book size moves, fading with a half-life.",
         .params = {{"half_life", 0.001, 86'400, 's'}},
         .outputs = {{"", "faded ((added - lost) of bids - the same of asks) / all added and lost; 0 before any", "-1..1", -1, 1}},
-        .defaults = {{1}, {10}, {60}}, .source = "Xu, Gould, Howison 2018"};
+        .defaults = {{10}, {60}}, .source = "Xu, Gould, Howison 2018"};
     static int warmup(Params) { return 1; }
     NetAddImbalance(Graph& g, Params p) : sums(g.part<Sums>(p[0])) {}
     void update(const Top& t, In in, Out out) noexcept {
@@ -200,7 +211,7 @@ struct UpdateRate {
     static constexpr Meta meta{
         .name = "update_rate", .doc = "Visible levels that change per second, fading with a half-life.", .params = {{"half_life", 0.001, 86'400, 's'}},
         .outputs = {{"bid", "faded count of bid levels that grew or shrank / faded time", "1/s", 0}, {"ask", "the same of asks", "1/s", 0}},
-        .defaults = {{10}, {60}}, .source = "Hasbrouck and Saar 2013"};
+        .defaults = {{10}}, .source = "Hasbrouck and Saar 2013"};
     static int warmup(Params) { return 2; }
     UpdateRate(Graph& g, Params p) : pace(g.part<Pace>(p[0])), sums(g.part<Sums>(p[0])) {}
     void update(const Top& t, In in, Out out) noexcept {
@@ -252,7 +263,7 @@ struct Replenishment {
     static constexpr Meta meta{
         .name = "replenishment", .doc = "Whether the best prices gain more than they lose, fading with a half-life.", .params = {{"half_life", 0.001, 86'400, 's'}},
         .outputs = {{"bid", "faded (added - lost) / (added + lost) at the best bids; 0 before any", "-1..1", -1, 1}, {"ask", "the same of asks", "-1..1", -1, 1}},
-        .defaults = {{1}, {10}}, .source = "Large 2007; Bouchaud, Mezard, Potters 2002"};
+        .defaults = {{10}, {60}}, .source = "Large 2007; Bouchaud, Mezard, Potters 2002"};
     static int warmup(Params) { return 1; }
     Replenishment(Graph& g, Params p) : sums(g.part<Sums>(p[0])) {}
     void update(const Top& t, In in, Out out) noexcept {

@@ -309,8 +309,8 @@ def ofi(tape: Tape, level: float, half_life: float) -> Array:
         if tape.valid[i]:
             size[i], count[i] = (qb + qa) / 2, 1
     flows, sizes, counts = tape.faded(half_life, flow, size, count)
-    mean = part(sizes, counts, 0)
-    return known(tape, part(flows, mean, 0))
+    mean = np.where(sizes > 1e-180, part(sizes, counts), 0)
+    return known(tape, part(flows, mean))
 
 
 @twin(events="book", level=1e-4)  # the mid of an odd spread lies on half a tick, which 1e8 rounds; so is its average

@@ -25,10 +25,11 @@ def flows(tape: Tape, k: int) -> Array:
 
 
 def queue(tape: Tape, half_life: float, levels: int = 1) -> Array:
-    """Faded mean of half the bid and ask size at the best levels, over messages that leave the book known."""
-    size = (tape.bids + tape.asks)[:, :levels, 1].mean(axis=1) / 2
+    """Faded mean of half the bid and ask size at the best levels, over messages that leave the book known;
+    0 of what is next to nothing."""
+    size = (tape.bids + tape.asks)[:, :levels, 1].sum(axis=1) / 2
     sizes, counts = tape.faded(half_life, np.where(tape.valid, size, 0), tape.valid.astype(np.longdouble))
-    return part(sizes, counts)
+    return np.where(sizes > 1e-180, part(sizes, counts), 0) / levels
 
 
 @of_book()
@@ -64,7 +65,8 @@ def ofi_acceleration(tape: Tape, fast: float, slow: float) -> Array:
 def slope(tape: Tape, half_life: float) -> Array:
     """Of the mid's moves on flow, through 0."""
     e = flows(tape, 0)
-    return part(*tape.faded(half_life, mid_moves(tape) * e, e * e))
+    product, square = tape.faded(half_life, mid_moves(tape) * e, e * e)
+    return np.where(square > 1e-180, part(product, square), 0)
 
 
 @of_book()

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from reference.books import Array, Tape, of_book, part
+from reference.books import Array, Tape, held, of_book, part
 
 BPS = 10_000
 LN2 = np.log(np.longdouble(2))
@@ -70,7 +70,8 @@ def tight_share(tape: Tape, half_life: float) -> Array:
 
 
 def reversion(tape: Tape, half_life: float, x: Array) -> Array:
-    """Jumps of x regressed on its distance from its mean over time before them, over the time spent at distances."""
+    """Jumps of x regressed on its distance from its mean over time before them, over the time spent at distances; one of
+    less than a millionth of x is none."""
     jump = np.zeros(len(tape), np.longdouble)
     shown = np.flatnonzero(tape.valid)
     jump[shown[1:]] = np.diff(x[shown])
@@ -80,6 +81,10 @@ def reversion(tape: Tape, half_life: float, x: Array) -> Array:
     before[1:] = after[:-1] * fade
     lost = -np.expm1(-2 * LN2 * np.diff(tape.ts).astype(np.longdouble) * np.longdouble(1e-9) / np.longdouble(half_life))
     square[1:] = after[:-1] ** 2 * lost * np.longdouble(half_life) / (2 * LN2)  # of the distance, over the time between
+    least = np.zeros(len(tape), np.longdouble)
+    least[1:] = 1e-6 * abs(held(tape, x, tape.valid)[:-1])
+    square[1:] *= abs(after[:-1]) > least[1:]
+    before *= abs(before) > least
     jumps, squares = tape.faded(half_life, -jump * before, square)
     return np.where(squares > 1e-200, part(jumps, squares), 0)
 
