@@ -355,7 +355,7 @@ struct SweepCost {
         out[2] = t.valid && known(buy) && known(sell) ? asymmetry(buy, sell) : kNaN;
     }
     double cost(const In& in, std::uint32_t side, std::uint32_t n, double size) const noexcept {
-        if (!(size > 0) || n == 0) return kNaN;
+        if (!(size > 1e-100) || n == 0) return kNaN;  // nothing, or what half-lives left of it
         std::uint32_t i = 0;
         for (std::uint32_t k = 0; k < kDepth; ++k) i += in.lane(depths.lane + side + k) < size;
         i = std::min(i, n - 1);

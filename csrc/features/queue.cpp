@@ -73,8 +73,8 @@ struct Moves {
         }
         double execute(double factor, double traded, double lost) noexcept {
             waiting = faded(waiting, factor) + traded;
-            const double executed = not_above(lost, waiting);
-            waiting -= executed;
+            const double executed = waiting < lost * (1 - 1e-6) ? waiting : lost;  // of equal ones a rounding is not left
+            waiting = waiting - executed > 1e-6 * executed ? waiting - executed : 0;
             return executed;
         }
         double price[kDepth] = {}, size[kDepth] = {}, waiting = 0;
@@ -460,20 +460,18 @@ struct MessageBurstiness {
     MessageBurstiness(Graph& g, Params p) : pace(g.part<Pace>(p[0])) {}
     void update(const Top& t, In in, Out out) noexcept {
         const double factor = in(pace).factor;
-        weight = faded(weight, factor), squares = faded(squares, factor);
+        weight = faded(weight, factor), total = faded(total, factor), squares = faded(squares, factor);
         if (t.valid && !t.fresh) {
-            const double gap = 1e-9 * static_cast<double>(t.ts - last), away = gap - mean;
-            const double before = weight;
-            weight += 1;
-            mean += away / weight;
+            const double gap = 1e-9 * static_cast<double>(t.ts - last), away = gap - share(total, weight), before = weight;
+            weight += 1, total += gap;
             squares += before / weight * away * away;
         }
         last = t.ts;
-        const double deviation = weight > 0 ? std::sqrt(squares / weight) : 0, sum = deviation + mean;
-        out[0] = t.valid ? (sum > 0 ? (deviation - mean) / sum : -1) : kNaN;
+        const double mean = share(total, weight), deviation = std::sqrt(share(squares, weight)), sum = deviation + mean;
+        out[0] = t.valid ? (sum > 1e-12 ? (deviation - mean) / sum : -1) : kNaN;
     }
     Ref<Pace> pace;
-    double weight = 0, mean = 0, squares = 0;
+    double weight = 0, total = 0, squares = 0;
     std::int64_t last = 0;
 };
 

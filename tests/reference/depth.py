@@ -165,7 +165,7 @@ def sweep_cost(tape: Tape, multiple: float) -> Array:
     for k, (side, distance) in enumerate(
         zip((tape.asks, tape.bids), reversed(distances(tape)), strict=True)
     ):  # a purchase takes asks
-        for i in np.flatnonzero(tape.valid & (queue > 0)):
+        for i in np.flatnonzero(tape.valid & (multiple * queue > 1e-100)):
             rest, paid = np.longdouble(multiple) * queue[i], np.longdouble(0)
             there = np.flatnonzero(~np.isnan(distance[i]))
             for j in there:

@@ -50,8 +50,10 @@ def moves(tape: Tape) -> SimpleNamespace:
         if i:
             waiting = waiting * np.exp2(-np.longdouble(int(tape.ts[i] - tape.ts[i - 1])) * np.longdouble(1e-8))
         waiting = np.where(waiting < 1e-300, 0, waiting) + tape.traded[i, :, 0]
-        s.executed[i] = np.minimum(waiting, s.touch_cut[i])
+        lost = s.touch_cut[i]
+        s.executed[i] = np.where(waiting < lost * (1 - 1e-6), waiting, lost)  # to a millionth of it
         waiting = waiting - s.executed[i]
+        waiting[waiting <= 1e-6 * s.executed[i]] = 0
     s.cancel = s.cut - s.executed
     return s
 
@@ -246,4 +248,4 @@ def message_burstiness(tape: Tape, half_life: float) -> Array:
     for block, weight in tape.weights(half_life):
         square[block] = (weight * counted * (gap - mean[block, None]) ** 2).sum(axis=1)
     deviation = np.sqrt(part(square, counts))
-    return np.where(deviation + mean > 0, part(deviation - mean, deviation + mean), -1)
+    return np.where(deviation + mean > 1e-12, part(deviation - mean, deviation + mean), -1)

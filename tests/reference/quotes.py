@@ -70,8 +70,8 @@ def tight_share(tape: Tape, half_life: float) -> Array:
 
 
 def reversion(tape: Tape, half_life: float, x: Array) -> Array:
-    """Jumps of x regressed on its distance from its mean over time before them, over the time spent at distances; one of
-    less than a millionth of x is none."""
+    """Jumps of x regressed on its distance from its mean over time before them, over the time spent at distances; one
+    of less than a millionth of x is none."""
     jump = np.zeros(len(tape), np.longdouble)
     shown = np.flatnonzero(tape.valid)
     jump[shown[1:]] = np.diff(x[shown])
