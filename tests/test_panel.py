@@ -348,6 +348,12 @@ def test_refusals():
         (lambda: panel.on_quote("A", START, np.nan, 1, 1, 1), sc.InvalidEvent),
         (lambda: panel.on_trade("A", "now", 1, 1), TypeError),
         (lambda: panel.on_event(b"short"), TypeError),
+        (lambda: panel.on_trade("A", START, 1), TypeError),
+        (lambda: panel.on_trade("A", START, 1, 1, 0, 0), TypeError),
+        (lambda: panel.on_quote("A", START, 1, 1, 1, ask=1, ask_size=1), TypeError),
+        (lambda: panel.on_trade(["A"], START, 1, 1), TypeError),
+        (lambda: sc.Panel.__new__(sc.Panel).on_trade("A", START, 1, 1), TypeError),
+        (lambda: sc.Panel.__new__(sc.Panel).on_event(price(START, 1)[0]), TypeError),
         (lambda: panel.advance(1 << 63), (TypeError, OverflowError)),
         (lambda: panel.advance(-(1 << 62) - 1), sc.InvalidEvent),
         (lambda: panel.run(np.zeros(3)), TypeError),
@@ -369,7 +375,7 @@ def test_every_call_feeds():
     panel = sc.Panel(["spread", "peer_age"], ["A", "B"], clock="1s")
     panel.on_depth("A", START + 1, 1, 99, 2, last=False, snapshot=True)
     panel.on_depth("A", START + 1, -1, 101, 2)
-    panel.on_quote("B", START + 2, 9, 1, 11, 1)
+    panel.on_quote("B", ts=START + 2, bid=9, bid_size=1, ask=11, ask_size=1)
     panel.on_trade("B", START + 3, 10, 1, 1)
     panel.on_event(panel.merge({"B": ev.quotes(START + 4, 9.5, 1, 10.5, 1)})[0])
     assert panel.advance(START + SECOND)

@@ -19,10 +19,19 @@ void register_panel(py::module_& m);
 
 // The calls that a bot makes per event, as plain C functions on the class: see hot.cpp.
 void add_hot_calls(PyTypeObject* engine);
+void add_calls(PyTypeObject* type, PyMethodDef* calls);
 
 // An event of an array that is refused, in words; whether an array is one of events.
 std::string fault_text(const Fault& fault, std::size_t i);
 bool holds_events(const py::array& array);
+
+// Arguments of a call made per event (hot.cpp); false: a Python error is set. `arrange` puts positional and keyword arguments in
+// order, nullptr where an optional one was left out; the numbers that were given are read over what stands there.
+bool number(PyObject* from, double& to) noexcept;
+bool integer(PyObject* from, std::int64_t& to) noexcept;
+bool arrange(const char* call, std::span<const char* const> names, std::size_t required, PyObject* const* args, Py_ssize_t n,
+             PyObject* keywords, PyObject** given) noexcept;
+bool numbers(PyObject** given, std::size_t from, std::size_t count, double* to) noexcept;
 
 // Sets a Python error of the class `name` in smartcore.errors.
 void raise(const char* name, const std::string& text);

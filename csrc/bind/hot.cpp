@@ -7,15 +7,6 @@
 #include "market/series.hpp"
 
 namespace smartcore {
-namespace {
-
-// The engine inside a Python object: pybind11's own layout of an object with one C++ base.
-BoundEngine* engine_of(PyObject* self) noexcept {
-    auto* object = reinterpret_cast<py::detail::instance*>(self);
-    if (object->simple_holder_constructed) return static_cast<BoundEngine*>(object->simple_value_holder[0]);
-    PyErr_SetString(PyExc_TypeError, "Engine.__init__ was not called");
-    return nullptr;
-}
 
 bool number(PyObject* from, double& to) noexcept {
     if (PyFloat_CheckExact(from)) {
@@ -62,6 +53,21 @@ bool arrange(const char* call, std::span<const char* const> names, std::size_t r
     }
     return true;
 }
+bool numbers(PyObject** given, std::size_t from, std::size_t count, double* to) noexcept {
+    for (std::size_t i = 0; i < count; ++i)
+        if (given[from + i] && !number(given[from + i], to[i])) return false;
+    return true;
+}
+
+namespace {
+
+// The engine inside a Python object: pybind11's own layout of an object with one C++ base.
+BoundEngine* engine_of(PyObject* self) noexcept {
+    auto* object = reinterpret_cast<py::detail::instance*>(self);
+    if (object->simple_holder_constructed) return static_cast<BoundEngine*>(object->simple_value_holder[0]);
+    PyErr_SetString(PyExc_TypeError, "Engine.__init__ was not called");
+    return nullptr;
+}
 
 bool refuse(const Fault& fault) {
     char value[32];
@@ -95,12 +101,6 @@ PyObject* take(BoundEngine& engine, const Event& e) {
         case 0: Py_RETURN_FALSE;
         default: return nullptr;
     }
-}
-
-bool numbers(PyObject** given, std::size_t from, std::size_t count, double* to) noexcept {
-    for (std::size_t i = 0; i < count; ++i)
-        if (given[from + i] && !number(given[from + i], to[i])) return false;
-    return true;
 }
 
 PyObject* on_bar(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* keywords) {
@@ -445,12 +445,13 @@ PyMethodDef calls[] = {
 
 }  // namespace
 
-void add_hot_calls(PyTypeObject* engine) {
+void add_calls(PyTypeObject* type, PyMethodDef* calls) {
     for (PyMethodDef* call = calls; call->ml_name; ++call) {
-        py::object method = py::reinterpret_steal<py::object>(PyDescr_NewMethod(engine, call));
+        py::object method = py::reinterpret_steal<py::object>(PyDescr_NewMethod(type, call));
         if (!method) throw py::error_already_set();
-        py::setattr(reinterpret_cast<PyObject*>(engine), call->ml_name, method);
+        py::setattr(reinterpret_cast<PyObject*>(type), call->ml_name, method);
     }
 }
+void add_hot_calls(PyTypeObject* engine) { add_calls(engine, calls); }
 
 }  // namespace smartcore

@@ -14,11 +14,13 @@ std::vector<BoundEngine*> bound(const py::list& engines) {
 
 // A panel and the Python objects that own its engines.
 struct BoundPanel : Panel {
-    BoundPanel(const py::list& list, std::uint32_t reference, std::int64_t interval, std::int64_t stale, double memory)
-        : BoundPanel(list, bound(list), reference, interval, stale, memory) {}
-    BoundPanel(const py::list& list, const std::vector<BoundEngine*>& all, std::uint32_t reference, std::int64_t interval, std::int64_t stale, double memory)
-        : Panel({all.begin(), all.end()}, reference, interval, stale, memory), owners(list), engines(all) {}
+    BoundPanel(const py::list& list, const py::dict& symbols, std::uint32_t reference, std::int64_t interval, std::int64_t stale, double memory)
+        : BoundPanel(list, bound(list), symbols, reference, interval, stale, memory) {}
+    BoundPanel(const py::list& list, const std::vector<BoundEngine*>& all, const py::dict& symbols, std::uint32_t reference, std::int64_t interval,
+               std::int64_t stale, double memory)
+        : Panel({all.begin(), all.end()}, reference, interval, stale, memory), owners(list), symbols(symbols), engines(all) {}
     py::list owners;
+    py::dict symbols;  // to their places
     std::vector<BoundEngine*> engines;
 };
 
@@ -58,11 +60,135 @@ bool take(BoundPanel& panel, const Event& e) {
     return ticks;
 }
 
-Event blank(std::uint32_t i, std::int64_t ts, Type kind) noexcept {
-    Event e{};
-    e.ts = ts, e.kind = kind, e.instrument = i;
-    return e;
+// ---- the calls made once per event, as those of an engine ----
+
+BoundPanel* panel_of(PyObject* self) noexcept {
+    auto* object = reinterpret_cast<py::detail::instance*>(self);
+    if (object->simple_holder_constructed) return static_cast<BoundPanel*>(object->simple_value_holder[0]);
+    PyErr_SetString(PyExc_TypeError, "Panel.__init__ was not called");
+    return nullptr;
 }
+
+bool place(const BoundPanel& panel, PyObject* symbol, Event& e) {
+    PyObject* found = PyDict_GetItemWithError(panel.symbols.ptr(), symbol);
+    if (found) {
+        e.instrument = static_cast<std::uint32_t>(PyLong_AsLong(found));
+        return true;
+    }
+    if (PyErr_Occurred()) return false;
+    std::string text = "no instrument " + py::cast<std::string>(py::repr(symbol)) + " in this panel; there are";
+    for (const auto& [name, at] : panel.symbols) text += " " + py::cast<std::string>(py::str(name));
+    PyErr_SetString(PyExc_KeyError, text.c_str());
+    return false;
+}
+
+PyObject* feed(BoundPanel& panel, const Event& e) {
+    try {
+        return PyBool_FromLong(take(panel, e));
+    } catch (py::error_already_set& error) {
+        error.restore();
+        return nullptr;
+    }
+}
+
+bool side_fits(const Fault& fault) {
+    if (fault) raise("InvalidEvent", "side = " + std::to_string(static_cast<std::int64_t>(fault.value)) + " " + fault.what);
+    return !fault;
+}
+
+PyObject* on_bar(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* keywords) {
+    static constexpr const char* names[] = {"symbol", "ts", "open", "high", "low", "close", "volume", "turnover"};
+    PyObject* given[8] = {};
+    BoundPanel* panel = panel_of(self);
+    Event e{};
+    e.kind = Type::bar;
+    if (!panel || !arrange("on_bar", names, 7, args, n, keywords, given) || !place(*panel, given[0], e) || !integer(given[1], e.ts) ||
+        !numbers(given, 2, 6, e.v))
+        return nullptr;
+    return feed(*panel, e);
+}
+
+PyObject* on_trade(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* keywords) {
+    static constexpr const char* names[] = {"symbol", "ts", "price", "size", "side"};
+    PyObject* given[5] = {};
+    BoundPanel* panel = panel_of(self);
+    Event e{};
+    e.kind = Type::trade;
+    std::int64_t side = 0;
+    if (!panel || !arrange("on_trade", names, 4, args, n, keywords, given) || !place(*panel, given[0], e) || !integer(given[1], e.ts) ||
+        !numbers(given, 2, 2, e.v) || (given[4] && !integer(given[4], side)) || !side_fits(check_trade_side(side)))
+        return nullptr;
+    e.side = static_cast<std::int8_t>(side);
+    return feed(*panel, e);
+}
+
+PyObject* on_depth(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* keywords) {
+    static constexpr const char* names[] = {"symbol", "ts", "side", "price", "size", "last", "snapshot"};
+    PyObject* given[7] = {};
+    BoundPanel* panel = panel_of(self);
+    Event e{};
+    e.kind = Type::depth;
+    std::int64_t side = 0;
+    if (!panel || !arrange("on_depth", names, 5, args, n, keywords, given) || !place(*panel, given[0], e) || !integer(given[1], e.ts) ||
+        !integer(given[2], side) || !numbers(given, 3, 2, e.v) || !side_fits(check_depth_side(side)))
+        return nullptr;
+    const int last = given[5] ? PyObject_IsTrue(given[5]) : 1, snapshot = given[6] ? PyObject_IsTrue(given[6]) : 0;
+    if (last < 0 || snapshot < 0) return nullptr;
+    e.side = static_cast<std::int8_t>(side);
+    e.flags = static_cast<std::uint8_t>((last ? kLast : 0) | (snapshot ? kSnapshot : 0));
+    return feed(*panel, e);
+}
+
+PyObject* on_quote(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* keywords) {
+    static constexpr const char* names[] = {"symbol", "ts", "bid", "bid_size", "ask", "ask_size"};
+    PyObject* given[6] = {};
+    BoundPanel* panel = panel_of(self);
+    Event e{};
+    e.kind = Type::quote;
+    if (!panel || !arrange("on_quote", names, 6, args, n, keywords, given) || !place(*panel, given[0], e) || !integer(given[1], e.ts) ||
+        !numbers(given, 2, 4, e.v))
+        return nullptr;
+    return feed(*panel, e);
+}
+
+PyObject* on_event(PyObject* self, PyObject* arg) {
+    BoundPanel* panel = panel_of(self);
+    Py_buffer view;
+    if (!panel || PyObject_GetBuffer(arg, &view, PyBUF_SIMPLE) != 0) return nullptr;
+    Event e;
+    const Py_ssize_t length = view.len;
+    if (length == sizeof e) std::memcpy(&e, view.buf, sizeof e);
+    PyBuffer_Release(&view);
+    if (length == sizeof e) return feed(*panel, e);
+    PyErr_Format(PyExc_TypeError, "on_event() takes one record of smartcore.EVENT, 64 bytes (%zd given)", length);
+    return nullptr;
+}
+
+template <class F>
+PyCFunction c(F* f) noexcept {
+    return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(f));
+}
+
+#define SAYS "True: the clock ticked before it was applied. KeyError, InvalidEvent, OutOfOrder."
+PyMethodDef calls[] = {
+    {"on_bar", c(on_bar), METH_FASTCALL | METH_KEYWORDS,
+     "on_bar(self: smartcore._core.Panel, symbol: str, ts: int, open: float, high: float, low: float, close: float, volume: float, turnover: float = 0.0) -> bool\n\n"
+     "A complete bar, as Engine.on_bar. " SAYS},
+    {"on_trade", c(on_trade), METH_FASTCALL | METH_KEYWORDS,
+     "on_trade(self: smartcore._core.Panel, symbol: str, ts: int, price: float, size: float, side: int = 0) -> bool\n\n"
+     "A trade, as Engine.on_trade. " SAYS},
+    {"on_depth", c(on_depth), METH_FASTCALL | METH_KEYWORDS,
+     "on_depth(self: smartcore._core.Panel, symbol: str, ts: int, side: int, price: float, size: float, last: bool = True, snapshot: bool = False) -> bool\n\n"
+     "A price level's new total size, as Engine.on_depth. " SAYS},
+    {"on_quote", c(on_quote), METH_FASTCALL | METH_KEYWORDS,
+     "on_quote(self: smartcore._core.Panel, symbol: str, ts: int, bid: float, bid_size: float, ask: float, ask_size: float) -> bool\n\n"
+     "Best bid and ask, as Engine.on_quote. " SAYS},
+    {"on_event", c(on_event), METH_O,
+     "on_event(self: smartcore._core.Panel, event: typing.Any) -> bool\n\n"
+     "One record of dtype smartcore.EVENT; its instrument is the place of the symbol in symbols. " SAYS},
+    {nullptr, nullptr, 0, nullptr},
+};
+#undef SAYS
 
 void write(const BoundPanel& panel, double* to) noexcept {
     for (const BoundEngine* engine : panel.engines) {
@@ -164,39 +290,10 @@ py::bytes told(BoundPanel& panel, const py::array& array) {
 void register_panel(py::module_& m) {
     using Index = std::uint32_t;
     using Time = std::int64_t;
-    py::class_<BoundPanel>(m, "Panel", "Several engines on one clock. Use smartcore.Panel.")
-        .def(py::init<const py::list&, Index, Time, Time, double>(), py::arg("engines"), py::arg("reference"), py::arg("interval"),
+    py::class_<BoundPanel> panel(m, "Panel", "Several engines on one clock. Use smartcore.Panel.");
+    panel
+        .def(py::init<const py::list&, const py::dict&, Index, Time, Time, double>(), py::arg("engines"), py::arg("places"), py::arg("reference"), py::arg("interval"),
              py::arg("stale"), py::arg("memory"))
-        .def("_bar", [](BoundPanel& p, Index i, Time ts, double open, double high, double low, double close, double volume, double turnover) {
-            Event e = blank(i, ts, Type::bar);
-            e.v[0] = open, e.v[1] = high, e.v[2] = low, e.v[3] = close, e.v[4] = volume, e.v[5] = turnover;
-            return take(p, e);
-        })
-        .def("_trade", [](BoundPanel& p, Index i, Time ts, double price, double size, Time side) {
-            if (Fault fault = check_trade_side(side)) fail("InvalidEvent", "side = " + std::to_string(side) + " " + fault.what);
-            Event e = blank(i, ts, Type::trade);
-            e.v[0] = price, e.v[1] = size, e.side = static_cast<std::int8_t>(side);
-            return take(p, e);
-        })
-        .def("_depth", [](BoundPanel& p, Index i, Time ts, Time side, double price, double size, bool last, bool snapshot) {
-            if (Fault fault = check_depth_side(side)) fail("InvalidEvent", "side = " + std::to_string(side) + " " + fault.what);
-            Event e = blank(i, ts, Type::depth);
-            e.v[0] = price, e.v[1] = size, e.side = static_cast<std::int8_t>(side);
-            e.flags = static_cast<std::uint8_t>((last ? kLast : 0) | (snapshot ? kSnapshot : 0));
-            return take(p, e);
-        })
-        .def("_quote", [](BoundPanel& p, Index i, Time ts, double bid, double bid_size, double ask, double ask_size) {
-            Event e = blank(i, ts, Type::quote);
-            e.v[0] = bid, e.v[1] = bid_size, e.v[2] = ask, e.v[3] = ask_size;
-            return take(p, e);
-        })
-        .def("_event", [](BoundPanel& p, const py::buffer& record) {
-            const py::buffer_info view = record.request();
-            Event e;
-            if (static_cast<std::size_t>(view.size * view.itemsize) != sizeof e) throw py::type_error("on_event() takes one record of smartcore.EVENT, 64 bytes");
-            std::memcpy(&e, view.ptr, sizeof e);
-            return take(p, e);
-        })
         .def("_advance", [](BoundPanel& p, Time ts) {
             if (check_ts(ts)) fail("InvalidEvent", "ts = " + std::to_string(ts) + " is no time in ns UTC");
             const bool ticks = p.next() != INT64_MIN && ts >= p.next();
@@ -210,7 +307,8 @@ void register_panel(py::module_& m) {
         .def("_state", [](const BoundPanel& p) { return py::bytes(p.state()); })
         .def("_restore", [](BoundPanel& p, const py::bytes& bytes) { return p.restore(std::string_view(bytes)); })
         .def_property_readonly("ticks", [](const BoundPanel& p) { return p.ticks(); }, "Ticks of the clock so far.")
-        .def_property_readonly("ts", [](const BoundPanel& p) { return p.last(); }, "Time of the last tick, ns UTC.");
+        .def_property_readonly("_ts", [](const BoundPanel& p) { return p.last(); }, "Time of the last tick, ns UTC.");
+    add_calls(reinterpret_cast<PyTypeObject*>(panel.ptr()), calls);
 }
 
 }  // namespace smartcore

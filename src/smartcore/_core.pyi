@@ -7,7 +7,6 @@ import collections.abc
 import numpy
 import numpy.typing
 import typing
-import typing_extensions
 
 __all__: list[str] = [
     "AUX",
@@ -297,34 +296,15 @@ class Panel:
     Several engines on one clock. Use smartcore.Panel.
     """
     def __init__(
-        self, engines: list, reference: int, interval: int, stale: int, memory: float
+        self,
+        engines: list,
+        places: dict,
+        reference: int,
+        interval: int,
+        stale: int,
+        memory: float,
     ) -> None: ...
     def _advance(self, arg0: int) -> bool: ...
-    def _bar(
-        self,
-        arg0: int,
-        arg1: int,
-        arg2: float,
-        arg3: float,
-        arg4: float,
-        arg5: float,
-        arg6: float,
-        arg7: float,
-    ) -> bool: ...
-    def _depth(
-        self,
-        arg0: int,
-        arg1: int,
-        arg2: int,
-        arg3: float,
-        arg4: float,
-        arg5: bool,
-        arg6: bool,
-    ) -> bool: ...
-    def _event(self, arg0: typing_extensions.Buffer) -> bool: ...
-    def _quote(
-        self, arg0: int, arg1: int, arg2: float, arg3: float, arg4: float, arg5: float
-    ) -> bool: ...
     def _restore(self, arg0: bytes) -> bool: ...
     def _run(
         self, arg0: numpy.ndarray
@@ -333,18 +313,64 @@ class Panel:
     ]: ...
     def _state(self) -> bytes: ...
     def _told(self, arg0: numpy.ndarray) -> bytes: ...
-    def _trade(
-        self, arg0: int, arg1: int, arg2: float, arg3: float, arg4: int
-    ) -> bool: ...
+    def on_bar(
+        self,
+        symbol: str,
+        ts: int,
+        open: float,
+        high: float,
+        low: float,
+        close: float,
+        volume: float,
+        turnover: float = 0.0,
+    ) -> bool:
+        """
+        A complete bar, as Engine.on_bar. True: the clock ticked before it was applied. KeyError, InvalidEvent, OutOfOrder.
+        """
+    def on_depth(
+        self,
+        symbol: str,
+        ts: int,
+        side: int,
+        price: float,
+        size: float,
+        last: bool = True,
+        snapshot: bool = False,
+    ) -> bool:
+        """
+        A price level's new total size, as Engine.on_depth. True: the clock ticked before it was applied. KeyError, InvalidEvent, OutOfOrder.
+        """
+    def on_event(self, event: typing.Any) -> bool:
+        """
+        One record of dtype smartcore.EVENT; its instrument is the place of the symbol in symbols. True: the clock ticked before it was applied. KeyError, InvalidEvent, OutOfOrder.
+        """
+    def on_quote(
+        self,
+        symbol: str,
+        ts: int,
+        bid: float,
+        bid_size: float,
+        ask: float,
+        ask_size: float,
+    ) -> bool:
+        """
+        Best bid and ask, as Engine.on_quote. True: the clock ticked before it was applied. KeyError, InvalidEvent, OutOfOrder.
+        """
+    def on_trade(
+        self, symbol: str, ts: int, price: float, size: float, side: int = 0
+    ) -> bool:
+        """
+        A trade, as Engine.on_trade. True: the clock ticked before it was applied. KeyError, InvalidEvent, OutOfOrder.
+        """
+    @property
+    def _ts(self) -> int:
+        """
+        Time of the last tick, ns UTC.
+        """
     @property
     def ticks(self) -> int:
         """
         Ticks of the clock so far.
-        """
-    @property
-    def ts(self) -> int:
-        """
-        Time of the last tick, ns UTC.
         """
 
 def _declare(

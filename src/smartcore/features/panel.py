@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _MAGIC = b"SMPANEL\1"
 
 
-class Panel:
+class Panel(_core.Panel):
     """An engine per instrument, and what each is told of the others at the ticks of a clock they share.
 
     features: a FeatureSet or names of columns, the same for all; the default set if left out.
@@ -66,21 +66,15 @@ class Panel:
             raise ValueError(f"memory={memory}: two ticks or more")
         self._places = {symbol: i for i, symbol in enumerate(self.symbols)}
         self.reference = self.symbols[0] if reference is None else reference
-        interval = interval_ns(clock)
         self.features = first.features
         self.clock, self.bars, self.stale_after, self.memory = clock, bars, stale_after, memory
         self.out_of_order = out_of_order
         self.engines: tuple[Engine, ...] = tuple(
             Engine(first.features, instrument=i, bars=bars, out_of_order=out_of_order) for i in named
         )
-        self._stale = min(10 * interval, 1 << 62) if stale_after is None else interval_ns(stale_after)
-        self._interval = interval
-        self._bind()
-
-    def _bind(self) -> None:
-        self._core = _core.Panel(
-            list(self.engines), self._place(self.reference), self._interval, self._stale, self.memory
-        )
+        interval = interval_ns(clock)
+        stale = min(10 * interval, 1 << 62) if stale_after is None else interval_ns(stale_after)
+        super().__init__(list(self.engines), self._places, self._place(self.reference), interval, stale, memory)
 
     def _place(self, symbol: str) -> int:
         try:
@@ -102,12 +96,7 @@ class Panel:
     @property
     def ts(self) -> int | None:
         """Time of the last tick, ns UTC; None before the first."""
-        return self._core.ts if self._core.ticks else None
-
-    @property
-    def ticks(self) -> int:
-        """Ticks of the clock so far."""
-        return self._core.ticks
+        return self._ts if self.ticks else None
 
     def __getitem__(self, symbol: str) -> Engine:
         """The engine of one instrument. Read it; what is fed to it directly the panel does not see."""
@@ -122,40 +111,12 @@ class Panel:
     def __contains__(self, symbol: object) -> bool:
         return symbol in self._places
 
-    # ---- feeding: every call returns whether the clock ticked before the event was applied ----
-
-    def on_bar(
-        self,
-        symbol: str,
-        ts: int,
-        open: float,
-        high: float,
-        low: float,
-        close: float,
-        volume: float,
-        turnover: float = 0.0,
-    ) -> bool:
-        return self._core._bar(self._place(symbol), ts, open, high, low, close, volume, turnover)
-
-    def on_trade(self, symbol: str, ts: int, price: float, size: float, side: int = 0) -> bool:
-        return self._core._trade(self._place(symbol), ts, price, size, side)
-
-    def on_depth(
-        self, symbol: str, ts: int, side: int, price: float, size: float, last: bool = True, snapshot: bool = False
-    ) -> bool:
-        return self._core._depth(self._place(symbol), ts, side, price, size, last, snapshot)
-
-    def on_quote(self, symbol: str, ts: int, bid: float, bid_size: float, ask: float, ask_size: float) -> bool:
-        return self._core._quote(self._place(symbol), ts, bid, bid_size, ask, ask_size)
-
-    def on_event(self, event: Any) -> bool:
-        """One record of dtype EVENT; its ``instrument`` is the place of the symbol in ``symbols``."""
-        return self._core._event(event)
+    # ---- feeding: on_bar, on_trade, on_depth, on_quote and on_event are the core's ----
 
     def advance(self, ts: int) -> bool:
         """Time has come to ``ts`` and nothing stamped earlier is to come: a tick that waited fires (True), and so does
         one at ``ts`` itself; time bars that ended are closed. The rows are then what was known at the tick."""
-        return self._core._advance(ts)
+        return self._advance(ts)
 
     def run(self, events: NDArray[np.void]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """History: the live step in a loop, in C++, without the GIL. Goes on from where the panel stands.
@@ -166,13 +127,13 @@ class Panel:
         The last tick waits until time passes it. All events are checked before the first is applied. Raises
         InvalidEvent, OutOfOrder.
         """
-        return self._core._run(np.ascontiguousarray(events))
+        return self._run(np.ascontiguousarray(events))
 
     def told(self, events: NDArray[np.void]) -> NDArray[np.void]:
         """What ``run(events)`` would tell the engines: Peer, Basket and Factor records, ``instrument`` set. The panel
         stays as it is. Merged with an instrument's own events they are a stream for a plain Engine, which then gives
         the panel's numbers."""
-        told = self.copy()._core._told(np.ascontiguousarray(events))
+        told = self.copy()._told(np.ascontiguousarray(events))
         return np.frombuffer(told, _core.EVENT)
 
     def stream(self, streams: dict[str, NDArray[np.void]], symbol: str) -> NDArray[np.void]:
@@ -210,7 +171,7 @@ class Panel:
             "memory": self.memory,
             "out_of_order": self.out_of_order,
         }
-        sections = [json.dumps(header).encode(), self._core._state(), *(engine.snapshot() for engine in self.engines)]
+        sections = [json.dumps(header).encode(), self._state(), *(engine.snapshot() for engine in self.engines)]
         body = b"".join(len(section).to_bytes(8, "little") + section for section in sections)
         return _MAGIC + body + hashlib.blake2b(body, digest_size=16).digest()
 
@@ -232,9 +193,9 @@ class Panel:
             raise CorruptSnapshot("the snapshot of the panel is another version's")
         engines = [Engine.restore(section) for section in sections[2:]]
         panel = cls(engines[0].features, [engine.instrument for engine in engines], **header)
-        panel.engines = tuple(engines)
-        panel._bind()
-        if not panel._core._restore(sections[1]):
+        for engine, section in zip(panel.engines, sections[2:], strict=True):
+            engine._restore(section)
+        if not panel._restore(sections[1]):
             raise CorruptSnapshot("the snapshot of the panel is laid out differently: another version")
         return panel
 

@@ -105,8 +105,8 @@ def feature(
     wakes it: ``bar``, ``trade``, ``book`` (or ``quote``: best levels after a message or quote), ``score``, ``aux``,
     ``peer``, ``basket``, ``factor``. It returns a number, or a tuple with one for each column; NaN for "not known yet",
     and so is what is not finite. Where it returns None the columns stay as they are. A feature of several events is a
-    class of such functions, each named after its event. One that reads ``book`` is not called, and its columns are NaN, while
-    the book is unknown.
+    class of such functions, each named after its event. One that reads ``book`` is not called, and its columns are NaN,
+    while the book is unknown.
 
     columns: names of the columns, or a dict of name to meaning; the function's own name if left out.
     state: what it keeps between events. A dict of initial numbers and arrays is read as ``state.mean`` and
