@@ -15,6 +15,7 @@
 #include "base/smooth.hpp"
 #include "base/sorted.hpp"
 #include "base/tally.hpp"
+#include "base/wide.hpp"
 #include "check.hpp"
 
 using namespace smartcore;
@@ -400,5 +401,24 @@ CASE(smooth_of_a_constant_is_that_constant) {
         Smooth smooth = Smooth::ema(20);
         for (int i = 0; i < 500; ++i) smooth.push(x);
         CHECK(smooth.value() == x);
+    }
+}
+
+CASE(logarithms_and_exponentials_do_not_depend_on_their_place) {
+    std::mt19937_64 random(1);
+    std::uniform_real_distribution<double> uniform;
+    for (std::uint32_t n = 1; n < 45; ++n) {
+        std::vector<double> x(n), y(n);
+        for (std::uint32_t i = 0; i < n; ++i) x[i] = i ? std::exp(12 * uniform(random)) : 1, y[i] = i ? -700 * std::pow(uniform(random), 4) : 0;
+        std::vector<double> logs = x, exps = y;
+        log_each(logs.data(), n);
+        exp_each(exps.data(), n);
+        for (std::uint32_t i = 0; i < n; ++i) {
+            CHECK(near(logs[i], std::log(Wide{x[i]}), std::log(Wide{x[i]}), 5e-16L));
+            CHECK(near(exps[i], std::exp(Wide{y[i]}), std::exp(Wide{y[i]}), 5e-16L));
+            log_each(&x[i], 1);
+            exp_each(&y[i], 1);
+            CHECK(x[i] == logs[i] && y[i] == exps[i]);
+        }
     }
 }
