@@ -39,7 +39,8 @@ def fresh(columns: Sequence[str] | FeatureSet, seen: Any = None) -> Engine:
 
 
 def all_bar_columns() -> FeatureSet:
-    return FeatureSet.default().wakes("bar")
+    """The default columns that need nothing but bars."""
+    return FeatureSet(c.name for c in FeatureSet.default().specs if c.kernel.wakes == ("bar",))
 
 
 # --- live: one bar at a time, from Python ---------------------------------------------------------
@@ -323,7 +324,8 @@ def growth(longest: int, rounds: int) -> Result:
     n = 10_000
     every = all_bar_columns()
     bars = cases.make_bars(longest + n * (rounds + 1)).events()
-    counts = {str(k): COLUMNS[:: len(COLUMNS) // k][:k] for k in (1, 10, 50, 100)}
+    mixed = np.random.default_rng(0).permutation(every.columns).tolist()  # any number of them is the same mix
+    counts = {k: mixed[:k] for k in (len(every) // share for share in (16, 8, 4, 2))}
 
     def on(engine: Engine, begin: int) -> Callable[[int], Work]:
         def prepare(i: int) -> Work:
@@ -333,21 +335,29 @@ def growth(longest: int, rounds: int) -> Result:
         return prepare
 
     players = {f"{k} columns": on(fresh(columns, bars[:OPENED]), OPENED) for k, columns in counts.items()}
-    players[f"all {len(every)} columns"] = on(fresh(every, bars[:OPENED]), OPENED)
+    players[f"{len(every)} columns"] = on(fresh(every, bars[:OPENED]), OPENED)
     history = [10**e for e in range(3, 9) if 10**e <= longest]
     for seen in history:
-        engine = fresh(COLUMNS)
+        engine = fresh(every)
         for at in range(0, seen, n):
             engine.run(bars[at : min(at + n, seen)])
         players[f"after {seen} bars"] = on(engine, seen)
     times = in_turn(players, n, rounds)
     for name, t in times.items():
-        print(f"  {name:20} {t['min']:8.1f} ns/bar")
+        columns = int(name.split()[0]) if name.endswith("columns") else len(every)
+        t["per column"] = round(t["min"] / columns, 3)
+        print(f"  {name:20} {t['min']:8.1f} ns/bar   {t['per column']:6.2f} ns a column")
+    few, all_of_them = times[f"{min(counts)} columns"], times[f"{len(every)} columns"]
+    long, short = times[f"after {history[-1]} bars"], times[f"after {history[0]} bars"]
     ratios = {
-        "growth/history": round(times[f"after {history[-1]} bars"]["min"] / times[f"after {history[0]} bars"]["min"], 5)
+        "growth/history": round(long["min"] / short["min"], 5),
+        "growth/columns": round(all_of_them["per column"] / few["per column"], 5),
     }
     show(ratios)
-    return {"unit": "ns per bar", "times": times, "ratios": ratios}
+    engine = fresh(FeatureSet.default())
+    memory = {"columns": len(engine.columns), "nodes": engine.nodes, "state bytes": engine.state_bytes}
+    print(f"  an engine of all {memory['columns']} columns: {memory['state bytes'] / 1e6:.2f} MB of state")
+    return {"unit": "ns per bar", "times": times, "ratios": ratios, "memory": memory}
 
 
 # --- book: depth updates from arrays --------------------------------------------------------------
