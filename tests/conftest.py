@@ -6,9 +6,17 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("SMARTCORE_DATA", ROOT.parent / "shared" / "data"))
+
+# The same examples at every run, so that a run says something of the change it was made for. SMARTCORE_EXPLORE=20 makes
+# new ones, that many times as many.
+MORE = int(os.environ.get("SMARTCORE_EXPLORE", "1"))
+settings.register_profile("same", derandomize=True)
+settings.register_profile("explore", derandomize=False)
+settings.load_profile("explore" if MORE > 1 else "same")
 
 
 @pytest.fixture(scope="session")

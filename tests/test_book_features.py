@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 import pytest
 import streams
+from conftest import MORE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import TRAITS, TWINS
@@ -190,7 +191,7 @@ def tapes(draw) -> np.ndarray:
     return np.concatenate(parts)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50 * MORE, deadline=None)
 @given(tapes())
 def test_every_column_equals_its_twin_on_any_tape(events):
     got, tape = rows(events, SHORT), Tape(events)

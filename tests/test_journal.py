@@ -98,7 +98,8 @@ def test_why_names_each_gate_and_its_margin(tmp_path):
             text = str(entry)
             for reason in d.reasons:
                 assert reason.text in text
-            assert "stopped by model" in text and d.id in text and "of 121 columns not known yet" in text
+            assert "stopped by model" in text and d.id in text
+            assert f"of {len(sc.FeatureSet.default())} columns not known yet" in text
             assert "short by 1" in text
         with pytest.raises(LookupError, match="no decision 'nobody' in"):
             why("nobody", journal)

@@ -11,6 +11,7 @@ import pickle
 
 import numpy as np
 import pytest
+from conftest import MORE
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -81,7 +82,7 @@ def sequences(draw, most: int = 60, bars: bool = True) -> NDArray[np.void]:
 
 RULES = [None, "1s", "1m", "2 trades", "3 volume", "1000 dollars", "2 imbalance"]
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
-OPTIONS = settings(max_examples=150, deadline=None, suppress_health_check=SLOW)
+OPTIONS = settings(max_examples=50 * MORE, deadline=None, suppress_health_check=SLOW)
 
 
 @st.composite
@@ -205,7 +206,7 @@ def test_damaged_events_are_refused_or_leave_a_sound_engine(case, damage):
         assert same(fresh.row, eng.row)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150 * MORE, deadline=None)
 @given(st.binary(min_size=64, max_size=64))
 def test_any_64_bytes(data):
     eng = sc.Engine(["spread", "trade_imbalance_1s", "log_return_1"])

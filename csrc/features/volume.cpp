@@ -179,14 +179,14 @@ struct PriceVolumeTrend {
         struct Told {
             double flow, volume;
         };
-        explicit Flow(Graph& g) : change(g.part<Change>()) {}
-        void update(const Bar& b, In in, Out out) const noexcept {
-            const double d = in(change);
-            out[0] = d / (b.close - d) * b.volume;
+        explicit Flow(Graph&) {}
+        void update(const Bar& b, In, Out out) noexcept {
+            out[0] = (b.close - last) / last * b.volume;
             out[1] = b.volume;
+            last = b.close;
         }
         static Sum2 aggregate(const Told& t) noexcept { return {t.flow, t.volume}; }
-        Ref<Change> change;
+        double last = kNaN;
     };
     static constexpr Meta meta{
         .name = "price_volume_trend", .doc = "Price volume trend over the window: returns weighted by volume.", .params = {{"window", 2, 100'000}},
