@@ -103,7 +103,7 @@ def test_on_quote(benchmark, columns):
 
 
 @pytest.mark.parametrize("columns", ["no columns", "all columns"])
-@pytest.mark.parametrize("kind", ["score", "aux", "peer", "basket"])
+@pytest.mark.parametrize("kind", ["score", "aux", "peer", "basket", "factor"])
 def test_on_slow_series(benchmark, kind, columns):
     """Scores, auxiliary series and what a panel tells, a second apart, with a bar a minute."""
     benchmark.group = f"on_{kind}"
@@ -113,10 +113,10 @@ def test_on_slow_series(benchmark, kind, columns):
     ts = engine.ts + 1_000_000_000 * np.arange(1, TOTAL + 1)
     x, y = rng.normal(size=TOTAL).tolist(), (100 * np.exp(np.cumsum(rng.normal(0, 1e-4, TOTAL)))).tolist()
     source = rng.integers(0, 4, TOTAL).tolist()
-    ones = [1.0] * TOTAL
+    ones, share = [1.0] * TOTAL, rng.random(TOTAL).tolist()
     given = {
-        "score": (x, ones, source), "aux": (source, x), "peer": (y, ones, x),
-        "basket": (x, np.abs(x).tolist(), rng.random(TOTAL).tolist(), rng.random(TOTAL).tolist(), x, x),
+        "score": (x, ones, source), "aux": (source, x), "peer": (y, ones, x, x, ones, source),
+        "basket": (x, np.abs(x).tolist(), share, share, x, share), "factor": (share, x, x),
     }[kind]  # fmt: skip
     measure(benchmark, getattr(engine, f"on_{kind}"), list(zip(ts.tolist(), *given, strict=True)))
     assert engine.counts[kind] > CALLS
