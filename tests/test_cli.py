@@ -331,6 +331,18 @@ def test_the_readme_s_python_runs(tmp_path, monkeypatch, capsys):
     assert "confidence" in out and "passed order book in sequence: yes" in out and "<Latency of" in out
 
 
+def test_the_readme_s_counts_are_the_catalogue_s():
+    text, catalogue = (ROOT / "README.md").read_text(), sc.catalogue()
+    whole = f"{len(catalogue)} kernels (formulas) make {len(catalogue.columns)} default columns"
+    assert whole in text
+    log = (ROOT / "CHANGELOG.md").read_text()
+    assert f"{len(catalogue)} kernels and {len(catalogue.columns)} default columns" in log
+    for group in catalogue.groups:
+        kernels = sum(kernel.group == group for kernel in catalogue)
+        columns = sum(column.kernel.group == group for column in catalogue.columns)
+        assert f"| `{group}` | {kernels} | {columns} |" in text
+
+
 def test_the_readme_s_commands_exist():
     text = (ROOT / "README.md").read_text()
     for line in re.findall(r"^    smartcore ([a-z]+.*?)(?:#.*)?$", text, re.MULTILINE):
