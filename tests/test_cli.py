@@ -18,6 +18,7 @@ import pytest
 import smartcore as sc
 from smartcore import cli
 from smartcore.bot import report
+from smartcore.features import user
 from smartcore.bot.latency import Latency
 from smartcore.bot.orchestrator import Orchestrator
 from smartcore.market import events as ev
@@ -327,6 +328,7 @@ def test_the_readme_s_python_runs(tmp_path, monkeypatch, capsys):
     names: dict[str, object] = {"__name__": "__main__"}
     for block in blocks:
         exec(compile(block, "README.md", "exec"), names)
+    user.forget(*user.declared())
     out = capsys.readouterr().out
     assert "confidence" in out and "passed order book in sequence: yes" in out and "<Latency of" in out
 
