@@ -191,7 +191,7 @@ def tapes(draw) -> np.ndarray:
     return np.concatenate(parts)
 
 
-@settings(max_examples=50 * MORE, deadline=None)
+@settings(max_examples=25 * MORE, deadline=None)
 @given(tapes())
 def test_every_column_equals_its_twin_on_any_tape(events):
     got, tape = rows(events, SHORT), Tape(events)

@@ -18,9 +18,9 @@ import pytest
 import smartcore as sc
 from smartcore import cli
 from smartcore.bot import report
-from smartcore.features import user
 from smartcore.bot.latency import Latency
 from smartcore.bot.orchestrator import Orchestrator
+from smartcore.features import user
 from smartcore.market import events as ev
 
 ROOT = Path(__file__).resolve().parent.parent
