@@ -203,14 +203,15 @@ struct Standing {
 
 // How fast what a source tells goes back to its own mean over time, as a rate per second: the regression of its jumps on
 // the distance from the mean that they start from, over the time spent there. 0 where it never leaves its mean; a distance
-// of less than a millionth of the value, of which rounding would be a part, is none.
+// of less than a ten-thousandth of the value, or from a value of 0, of which rounding would be a part, is none.
 template <class S>
 struct Reversion {
     Reversion(Graph& g, double which, double half_life)
         : pace(g.part<Pace>(half_life)), tau(half_life / 0.6931471805599453), lane(lane_of<S>(g, which)) {}
     void update(const Top& t, In in, Out out) noexcept {
         const auto [factor, lost, span] = in(pace);
-        const double before = faded(away, factor), jump = t.valid && known(x) ? in.lane(lane) - x : 0, least = 1e-6 * std::fabs(x);
+        const double before = faded(away, factor), jump = t.valid && known(x) ? in.lane(lane) - x : 0;
+        const double least = x == 0 ? kInf : 1e-4 * std::fabs(x);  // of nothing, any rounding would be a distance
         squares = faded(squares, factor) + where(std::fabs(away) > least, away * away * lost * (1 + factor) * (0.5 * tau));
         jumps = faded(jumps, factor) - where(std::fabs(before) > least, jump * before);
         away = before + jump;  // x less its mean is the faded sum of its jumps

@@ -71,7 +71,7 @@ def tight_share(tape: Tape, half_life: float) -> Array:
 
 def reversion(tape: Tape, half_life: float, x: Array) -> Array:
     """Jumps of x regressed on its distance from its mean over time before them, over the time spent at distances; one
-    of less than a millionth of x is none."""
+    of less than a ten-thousandth of x, or from an x of 0, is none."""
     jump = np.zeros(len(tape), np.longdouble)
     shown = np.flatnonzero(tape.valid)
     jump[shown[1:]] = np.diff(x[shown])
@@ -82,7 +82,8 @@ def reversion(tape: Tape, half_life: float, x: Array) -> Array:
     lost = -np.expm1(-2 * LN2 * np.diff(tape.ts).astype(np.longdouble) * np.longdouble(1e-9) / np.longdouble(half_life))
     square[1:] = after[:-1] ** 2 * lost * np.longdouble(half_life) / (2 * LN2)  # of the distance, over the time between
     least = np.zeros(len(tape), np.longdouble)
-    least[1:] = 1e-6 * abs(held(tape, x, tape.valid)[:-1])
+    last = held(tape, x, tape.valid)[:-1]
+    least[1:] = np.where(last == 0, np.inf, 1e-4 * abs(last))  # of nothing, any rounding would be a distance
     square[1:] *= abs(after[:-1]) > least[1:]
     before *= abs(before) > least
     jumps, squares = tape.faded(half_life, -jump * before, square)
