@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import streams
+from conftest import MORE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import TRAITS, TWINS
@@ -125,7 +126,7 @@ def bar_streams(draw):
     return ev.bars(ts, open_ * tick, high * tick, low * tick, close * tick, volume)
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=25 * MORE, deadline=None)
 @given(data=st.data())
 def test_any_bars(data):
     """Short windows over bars that hypothesis makes up, all kernels at once."""
@@ -144,7 +145,9 @@ def test_any_bars(data):
         expected = TWINS[kernel.name](bars.view(sc.BAR), *[int(p) if p.is_integer() else p for p in params])
         for i, (a, b) in enumerate(zip(got.T, np.reshape(expected, got.shape).T, strict=True)):
             error = relative_error(a, b, LEAST)
-            assert error <= LIMIT, f"{columns[i]}: {error:.1e}"
+            # What loses digits at 1e10 ticks loses some at the 1e6 that prices have here.
+            limit = max(LIMIT, 1e-3 * TRAITS[kernel.name].level)
+            assert error <= limit, f"{columns[i]}: {error:.1e}"
 
 
 def test_a_wrong_definition_is_caught():
