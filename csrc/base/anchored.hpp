@@ -37,19 +37,23 @@ public:
         M::append(head_, d, at_);
         if (++at_ < n_) return M::of(M::join(tails[at_], head_, n_ - at_), d, anchor_, length_);
         anchor_ = p;
-        Sums tail{};
-        for (std::uint32_t i = n_; i-- > 0;) {
-            M::prepend(tail, points[i] - p);
-            tails[i] = tail;
-        }
+        rebuild(points, tails, n_, p);
         at_ = 0;
         full_ = true;
         head_ = Sums{};
-        return M::of(tail, Point{}, p, length_);
+        return M::of(tails[0], Point{}, p, length_);
     }
     bool full() const noexcept { return full_; }
 
 private:
+    static SMARTCORE_APART void rebuild(const Point* points, Sums* tails, std::uint32_t n, Point anchor) noexcept {
+        Sums tail{};
+        while (n-- > 0) {
+            M::prepend(tail, points[n] - anchor);
+            tails[n] = tail;
+        }
+    }
+
     Array<Point> points_;
     Array<Sums> tails_;
     std::uint32_t n_, at_ = 0;

@@ -10,6 +10,14 @@
 #include <new>
 #include <type_traits>
 
+// What is rarely done, out of the way of what is done every time: live, every bar passes through the code of all nodes, more
+// than a first-level cache holds.
+#if defined(__GNUC__)
+#define SMARTCORE_APART __attribute__((noinline))
+#else
+#define SMARTCORE_APART
+#endif
+
 namespace smartcore {
 
 // Values of type T somewhere in the block; reading them takes the Memory they are in.

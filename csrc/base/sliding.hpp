@@ -25,13 +25,16 @@ public:
         if (++at_ < n_) return slots[at_] + head_;
         full_ = true;
         at_ = 0;
-        M tail = x;  // in a register: read back from the slots it was two thirds of the cost of a window
-        for (std::uint32_t i = n_ - 1; i-- > 0;) slots[i] = tail = slots[i] + tail;
+        rebuild(slots, n_ - 1, x);
         return head_;
     }
     bool full() const noexcept { return full_; }
 
 private:
+    static SMARTCORE_APART void rebuild(M* slots, std::uint32_t n, M tail) noexcept {
+        while (n-- > 0) slots[n] = tail = slots[n] + tail;
+    }
+
     Array<M> slots_;
     std::uint32_t n_, at_ = 0;
     std::uint32_t full_ = false;

@@ -1,8 +1,8 @@
 // Columns become nodes, nodes become a list for each event that wakes them: bar, trade, book message, score ...
 #pragma once
-#include <array>
 #include <cstdint>
 #include <memory>
+#include <tuple>
 #include <vector>
 
 #include "features/feature.hpp"
@@ -24,7 +24,7 @@ public:
     template <class E>
     void wake(const E& e, const Top& top) noexcept {
         const Place at = place();
-        for (const Step& s : steps_[waking<E>]) s.type->on<E>().call(at, s.run, e, top);
+        for (const Step<E>& s : std::get<std::vector<Step<E>>>(steps_)) s.call(at, s.run, e, top);
     }
     // History: n bars at once, n up to kBlock, and the rows after them. Each node runs over all of them before the next,
     // so it is called and its state is loaded once for many bars.
@@ -43,9 +43,16 @@ public:
     std::uint64_t layout() const noexcept { return layout_; }  // changes whenever saved state could not be read back
 
 private:
-    struct Step {
-        const NodeType* type;
+    template <class E>
+    struct Step {  // the function itself: read from its type it would be a line of cache more
+        void (*call)(const Place&, Run, const E&, const Top&) noexcept;
         Run run;
+    };
+    template <class>
+    struct StepsOf;
+    template <class... E>
+    struct StepsOf<std::tuple<E...>> {
+        using type = std::tuple<std::vector<Step<E>>...>;
     };
     struct Free {
         void operator()(std::byte* p) const noexcept { ::operator delete(p, std::align_val_t{64}); }
@@ -69,7 +76,8 @@ private:
     std::vector<std::uint32_t> still_;  // columns that no bar changes
     std::vector<Slot> slots_;
     std::vector<const UserKernel*> users_;
-    std::array<std::vector<Step>, kWakings> steps_;  // by kWaking
+    StepsOf<Waking>::type steps_;
+    std::vector<Step<Block>> blocks_;  // of history
 };
 
 }  // namespace smartcore

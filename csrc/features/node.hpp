@@ -102,8 +102,10 @@ void update(T& node, const E& e, const In& in, const Out& out) noexcept {
 // An update has two callers: without this it would be a call where it is long.
 #if defined(__GNUC__)
 #define SMARTCORE_FLATTEN __attribute__((flatten))
+#define SMARTCORE_LIVE __attribute__((flatten, hot))  // side by side in memory: all of them run at every bar
 #else
 #define SMARTCORE_FLATTEN
+#define SMARTCORE_LIVE
 #endif
 #if defined(__clang__)
 #define SMARTCORE_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
@@ -137,7 +139,7 @@ struct Run {
 // Live: a call through a pointer per type, not per node, and the updates inside it are inlined side by side, so that
 // their dependency chains overlap.
 template <class T, class E>
-SMARTCORE_FLATTEN void wake(const Place& p, Run run, const E& e, const Top& top) noexcept {
+SMARTCORE_LIVE void wake(const Place& p, Run run, const E& e, const Top& top) noexcept {
     const In in{p.memory, p.lanes, 1, 0, top};
     for (std::uint32_t i = run.first; i < run.end; ++i) {
         const Slot& slot = p.slots[i];
