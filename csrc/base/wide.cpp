@@ -15,47 +15,44 @@ using Mask = std::int64_t __attribute__((vector_size(32)));
 #endif
 
 SMARTCORE_WIDE
-Below count_below(const double* values, std::uint32_t n, double x) noexcept {
-    std::int64_t less = 0, equal = 0;
+std::int64_t twice_below(const double* values, std::uint32_t n, double x) noexcept {
+    std::int64_t count = 0;
     std::uint32_t i = 0;
 #if defined(__GNUC__)
     const Four middle = {x, x, x, x};
-    Mask l0{}, l1{}, e0{}, e1{};
-    for (; i + 8 <= n; i += 8) {
-        Four a, b;
-        std::memcpy(&a, values + i, sizeof a);
-        std::memcpy(&b, values + i + 4, sizeof b);
-        l0 -= a < middle, l1 -= b < middle, e0 -= a == middle, e1 -= b == middle;  // true is -1
-    }
-    l0 += l1, e0 += e1;
-    for (int k = 0; k < 4; ++k) less += l0[k], equal += e0[k];
+    Mask all{}, more{};
+    const auto add = [&](std::uint32_t at) {
+        Four v;
+        std::memcpy(&v, values + at, sizeof v);
+        all -= v < middle, more -= v <= middle;  // true is -1
+    };
+    for (; i + 16 <= n; i += 16) add(i), add(i + 4), add(i + 8), add(i + 12);
+    for (; i + 4 <= n; i += 4) add(i);
+    all += more;
+    count = (all[0] + all[1]) + (all[2] + all[3]);
 #endif
-    for (; i < n; ++i) {
-        less += values[i] < x;
-        equal += values[i] == x;
-    }
-    return {less, equal};
+    for (; i < n; ++i) count += (values[i] < x) + (values[i] <= x);
+    return count;
 }
 
 SMARTCORE_WIDE
-BelowBoth count_below(const double* values, std::uint32_t n, double x, double y) noexcept {
-    BelowBoth all{};
+Both twice_below(const double* values, std::uint32_t n, double x, double y) noexcept {
+    Both both{0, 0};
     std::uint32_t i = 0;
 #if defined(__GNUC__)
     const Four a = {x, x, x, x}, b = {y, y, y, y};
-    Mask la{}, ea{}, lb{}, eb{};
-    for (; i + 4 <= n; i += 4) {
+    Mask all{}, more{};
+    const auto add = [&](std::uint32_t at) {
         Four v;
-        std::memcpy(&v, values + i, sizeof v);
-        la -= v < a, ea -= v == a, lb -= v < b, eb -= v == b;  // true is -1
-    }
-    for (int k = 0; k < 4; ++k) all.x.less += la[k], all.x.equal += ea[k], all.y.less += lb[k], all.y.equal += eb[k];
+        std::memcpy(&v, values + at, sizeof v);
+        all -= v < a, more -= v < b, all -= v <= a, more -= v <= b;  // true is -1
+    };
+    for (; i + 8 <= n; i += 8) add(i), add(i + 4);
+    for (; i + 4 <= n; i += 4) add(i);
+    both = {(all[0] + all[1]) + (all[2] + all[3]), (more[0] + more[1]) + (more[2] + more[3])};
 #endif
-    for (; i < n; ++i) {
-        all.x.less += values[i] < x, all.x.equal += values[i] == x;
-        all.y.less += values[i] < y, all.y.equal += values[i] == y;
-    }
-    return all;
+    for (; i < n; ++i) both.x += (values[i] < x) + (values[i] <= x), both.y += (values[i] < y) + (values[i] <= y);
+    return both;
 }
 
 SMARTCORE_WIDE
@@ -63,15 +60,16 @@ void replace_sorted(double* values, std::uint32_t n, double old, double x) noexc
 #if defined(__GNUC__)
     const Four gone = {old, old, old, old}, fresh = {x, x, x, x};
     Four left = {-kInf, -kInf, -kInf, -kInf};
-    for (std::uint32_t i = 0; i < n; i += 4) {
+    const double* const end = values + n;
+    for (double* v = values; v < end; v += 4) {
         Four here, next;
-        std::memcpy(&here, values + i, sizeof here);
-        std::memcpy(&next, values + i + 1, sizeof next);
+        std::memcpy(&here, v, sizeof here);
+        std::memcpy(&next, v + 1, sizeof next);
         const Four kept = here < gone ? here : next;
         const Four before = __builtin_shufflevector(left, kept, 3, 4, 5, 6);
         const Four least = before > fresh ? before : fresh;
         const Four put = least < kept ? least : kept;
-        std::memcpy(values + i, &put, sizeof put);
+        std::memcpy(v, &put, sizeof put);
         left = kept;
     }
 #else
@@ -87,7 +85,11 @@ void replace_sorted(double* values, std::uint32_t n, double old, double x) noexc
 #if defined(__GNUC__)
 namespace {
 inline void load(Four& v, const double* from) noexcept { std::memcpy(&v, from, sizeof v); }
+inline void store(const Four& v, double* to) noexcept { std::memcpy(to, &v, sizeof v); }
+inline void fill(Four& v, double x) noexcept { v = Four{x, x, x, x}; }  // not returned: how depends on the processor
 inline double total(const Four& v) noexcept { return (v[0] + v[1]) + (v[2] + v[3]); }
+inline void raise(Four& a, const Four& least) noexcept { a = a > least ? a : least; }
+inline void add_where_not_above(Four& sum, const Four& x, const Four& most, const Four& a) noexcept { sum += x <= most ? a : Four{}; }
 }  // namespace
 #else
 namespace {
@@ -98,13 +100,29 @@ struct Four {  // the same sums, side by side
         return *this;
     }
     friend Four operator+(Four a, const Four& b) noexcept { return a += b; }
+    friend Four operator-(Four a, const Four& b) noexcept {
+        for (int j = 0; j < 4; ++j) a.v[j] -= b.v[j];
+        return a;
+    }
     friend Four operator*(Four a, const Four& b) noexcept {
         for (int j = 0; j < 4; ++j) a.v[j] *= b.v[j];
         return a;
     }
+    friend Four operator/(Four a, const Four& b) noexcept {
+        for (int j = 0; j < 4; ++j) a.v[j] /= b.v[j];
+        return a;
+    }
 };
 inline void load(Four& v, const double* from) noexcept { std::memcpy(&v, from, sizeof v); }
+inline void store(const Four& v, double* to) noexcept { std::memcpy(to, &v, sizeof v); }
+inline void fill(Four& v, double x) noexcept { v = Four{{x, x, x, x}}; }
 inline double total(const Four& v) noexcept { return (v.v[0] + v.v[1]) + (v.v[2] + v.v[3]); }
+inline void raise(Four& a, const Four& least) noexcept {
+    for (int j = 0; j < 4; ++j) a.v[j] = not_below(a.v[j], least.v[j]);
+}
+inline void add_where_not_above(Four& sum, const Four& x, const Four& most, const Four& a) noexcept {
+    for (int j = 0; j < 4; ++j) sum.v[j] += where(x.v[j] <= most.v[j], a.v[j]);
+}
 }  // namespace
 #endif
 
@@ -268,6 +286,81 @@ void exp_each(double* values, std::uint32_t n) noexcept {
         p = p * r + 1.0 / 720, p = p * r + 1.0 / 120, p = p * r + 1.0 / 24, p = p * r + 1.0 / 6, p = p * r + 0.5;
         values[i] = (p * r * r + r + 1) * std::bit_cast<double>((std::bit_cast<std::uint64_t>(shifted) + 1023) << 52);
     }
+}
+
+SMARTCORE_WIDE
+Likelihood next_value(const Runs& runs, double x, double share, double least, const double* height, double* room) noexcept {
+    double *const w = runs.weight, *const b = runs.beta, *const l = runs.log_beta, *const a = runs.age;
+    const std::uint32_t n = (runs.n + 3) / 4 * 4;
+    double *const fit = room, *const later = room + n;
+    for (std::uint32_t i = 0; i < runs.n; ++i) fit[i] = height[static_cast<std::uint32_t>(a[i])];
+    for (std::uint32_t i = runs.n; i < n; ++i) fit[i] = -kInf, w[i] = 0, b[i] = 1, l[i] = a[i] = 0;  // none
+    Four more, half, one;
+    fill(more, 0.5 * x * x), fill(half, 0.5), fill(one, 1);
+    for (std::uint32_t i = 0; i < n; i += 4) {
+        Four v;
+        load(v, b + i);
+        v = v + more;
+        store(v, b + i), store(v, later + i);
+    }
+    log_each(later, n);
+    Four best, all{};
+    fill(best, -kInf);
+    for (std::uint32_t i = 0; i < n; i += 4) {  // Student-t with 2 alpha degrees of freedom, alpha = 1 + age / 2
+        Four h, old, now, alpha;
+        load(h, fit + i), load(old, l + i), load(now, later + i), load(alpha, a + i);
+        alpha = one + half * alpha;
+        h = h + alpha * old - (alpha + half) * now;
+        raise(best, h);
+        store(h, fit + i), store(now, l + i);
+    }
+    double four[4];
+    store(best, four);
+    const double top = not_below(not_below(four[0], four[1]), not_below(four[2], four[3]));
+    Four from, low;
+    fill(from, top), fill(low, -700);
+    for (std::uint32_t i = 0; i < n; i += 4) {
+        Four v;
+        load(v, fit + i);
+        v = v - from;
+        raise(v, low);
+        store(v, fit + i);
+    }
+    exp_each(fit, n);
+    for (std::uint32_t i = 0; i < n; i += 4) {
+        Four v, weight;
+        load(v, fit + i), load(weight, w + i);
+        v = v * weight;
+        all += v;
+        store(v, fit + i);
+    }
+    const double sum = total(all);
+    Four scale, floor;
+    fill(scale, share / sum), fill(floor, least);
+    for (std::uint32_t i = 0; i < n; i += 4) {
+        Four v, age;
+        load(v, fit + i), load(age, a + i);
+        v = v * scale;
+        raise(v, floor);
+        store(v, w + i), store(age + one, a + i);
+    }
+    return {top, sum};
+}
+
+SMARTCORE_WIDE
+Average average(const Runs& runs, double young) noexcept {
+    const std::uint32_t n = (runs.n + 3) / 4 * 4;
+    for (std::uint32_t i = runs.n; i < n; ++i) runs.weight[i] = 0, runs.beta[i] = 1, runs.age[i] = 0;  // none
+    Four age{}, fresh{}, variance{}, most, half, one;
+    fill(most, young), fill(half, 0.5), fill(one, 1);
+    for (std::uint32_t i = 0; i < n; i += 4) {
+        Four w, b, a;
+        load(w, runs.weight + i), load(b, runs.beta + i), load(a, runs.age + i);
+        age += w * a;
+        add_where_not_above(fresh, a, most, w);
+        variance += w * (b / (one + half * a));
+    }
+    return {total(age), total(fresh), total(variance)};
 }
 
 }  // namespace smartcore

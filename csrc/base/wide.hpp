@@ -12,18 +12,15 @@
 
 namespace smartcore {
 
-struct Below {
-    std::int64_t less, equal;
-};
-// How many of n values are below x, and how many equal it. Counting beats a search in a sorted array up to about 300
-// values: it has nothing to guess wrong and nothing to keep in order.
-Below count_below(const double* values, std::uint32_t n, double x) noexcept;
+// Twice how many of n values are below x, ties half. Counting beats a search in a sorted array up to about 300 values: it has
+// nothing to guess wrong and nothing to keep in order.
+std::int64_t twice_below(const double* values, std::uint32_t n, double x) noexcept;
 
 // The same of two numbers in one pass.
-struct BelowBoth {
-    Below x, y;
+struct Both {
+    std::int64_t x, y;
 };
-BelowBoth count_below(const double* values, std::uint32_t n, double x, double y) noexcept;
+Both twice_below(const double* values, std::uint32_t n, double x, double y) noexcept;
 
 // In n sorted values, x takes the place of one that equals `old`. All of them are passed over, without a search: each is
 // kept or takes its right neighbour's value, and is then put between x and its left neighbour. Behind the values there is
@@ -55,6 +52,23 @@ std::uint8_t longest_run(std::uint8_t* runs, const std::uint8_t* values, std::ui
 // last digit, and many times as fast as one call each.
 void log_each(double* values, std::uint32_t n) noexcept;
 void exp_each(double* values, std::uint32_t n) noexcept;
+
+// Runs of normal values about 0, each of one precision that is not known (gamma prior, shape and rate 1), and what they weigh.
+// There is room for a multiple of four. `height`: the logarithm of the constant of each age's Student-t density.
+struct Runs {
+    double *weight, *beta, *log_beta, *age;
+    std::uint32_t n;
+};
+// One more value x in each: weights in proportion to the likelihood that each gave it, `share` together, none below `least`.
+// The logarithm of that likelihood, weighed, is best + ln(all). `room`: twice as many numbers as there are runs.
+struct Likelihood {
+    double best, all;
+};
+Likelihood next_value(const Runs& runs, double x, double share, double least, const double* height, double* room) noexcept;
+struct Average {
+    double age, young, variance;  // young: the weight of those that are at most that old
+};
+Average average(const Runs& runs, double young) noexcept;
 
 // Sum of |value - x|, in four interleaved sums.
 double sum_distance(const double* values, std::uint32_t n, double x) noexcept;

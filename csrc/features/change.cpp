@@ -238,17 +238,14 @@ struct Whitney {
         const double* newest = past.newest;
         if (known > 2 * std::uint64_t{h}) {
             const double gone = past.ago(2 * h), moved = past.ago(h);
-            const std::int64_t m = h - 1;  // those that stay in either half
-            const BelowBoth older = count_below(newest + 1 - 2 * h, h - 1, moved, *newest);
-            const BelowBoth newer = count_below(newest + 1 - h, h - 1, gone, moved);
-            score -= wins(moved, gone) + (2 * (m - newer.x.less) - newer.x.equal) + (2 * older.x.less + older.x.equal);
-            score += wins(*newest, moved) + (2 * (m - newer.y.less) - newer.y.equal) + (2 * older.y.less + older.y.equal);
+            const std::int64_t m = 2 * (std::int64_t{h} - 1);  // twice those that stay in either half
+            const Both older = twice_below(newest + 1 - 2 * h, h - 1, moved, *newest);
+            const Both newer = twice_below(newest + 1 - h, h - 1, gone, moved);
+            score -= wins(moved, gone) + (m - newer.x) + older.x;
+            score += wins(*newest, moved) + (m - newer.y) + older.y;
         } else if (known == 2 * std::uint64_t{h}) {
             score = 0;
-            for (std::uint32_t i = 0; i < h; ++i) {
-                const Below b = count_below(newest + 1 - 2 * h, h, past.ago(i));
-                score += 2 * b.less + b.equal;
-            }
+            for (std::uint32_t i = 0; i < h; ++i) score += twice_below(newest + 1 - 2 * h, h, past.ago(i));
         } else {
             return kNaN;
         }

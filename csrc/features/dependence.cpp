@@ -464,9 +464,9 @@ struct MannKendall {
         const auto past = in.past(closes);
         const std::uint32_t m = past.has(n) ? n - 1 : static_cast<std::uint32_t>(past.count) - 1;
         const double* between = past.newest - m;
-        const BelowBoth of = count_below(between, m, b.close, past.ago(past.has(n + 1) ? n : 0));
-        score += 2 * of.x.less + of.x.equal - m;
-        if (past.has(n + 1)) score += 2 * of.y.less + of.y.equal - m;
+        const Both of = twice_below(between, m, b.close, past.ago(past.has(n + 1) ? n : 0));
+        score += of.x - m;
+        if (past.has(n + 1)) score += of.y - m;
         if (past.has(n)) out[0] = static_cast<double>(score) / pairs;
     }
     std::uint32_t n;

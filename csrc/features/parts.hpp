@@ -122,8 +122,7 @@ Ref<Past<S, E>> past(Graph& g, double n) {
 
 // Share of n values below x, ties counted half: 0..1.
 inline double rank_of(double x, const double* values, std::uint32_t n) noexcept {
-    const Below b = count_below(values, n, x);
-    return (static_cast<double>(b.less) + 0.5 * static_cast<double>(b.equal)) / n;
+    return 0.5 * static_cast<double>(twice_below(values, n, x)) / n;
 }
 
 template <class M>

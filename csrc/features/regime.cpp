@@ -422,7 +422,7 @@ struct Hmm {
 // at most 40: all of the last bars, every second further back, then every fourth ... up to every sixteenth. Of two that
 // become one the likelier stays and takes both probabilities. Whatever is older than about 250 bars is forgotten.
 struct Bocpd {
-    static constexpr std::uint32_t kLevels = 5, kLevel = 8, kMost = kLevels * kLevel, kAges = 512;
+    static constexpr std::uint32_t kLevels = 5, kLevel = 8, kMost = kLevels * kLevel, kRoom = kMost + 4, kAges = 512;
     static constexpr double kLeast = 1e-60;  // of a probability
     static constexpr Meta meta{
         .name = "bocpd", .doc = "Bayesian online change points in the scale of returns (in units of a slow scale, power mean of exponent 1/2 of the `window` before), one expected every `gap` bars; runs are followed for about 250 bars.",
@@ -434,8 +434,8 @@ struct Bocpd {
         .defaults = {{500, 250}}, .source = "Adams and MacKay 2007"};
     static int warmup(Params p) { return static_cast<int>(p[0]) + 2; }
     Bocpd(Graph& g, Params p)
-        : hazard(1 / p[1]), returns(g.part<Standardised>(p[0])), height(g.arena().array<double>(kAges)), weight(g.arena().array<double>(kMost + 1)),
-          beta(g.arena().array<double>(kMost + 1)), log_beta(g.arena().array<double>(kMost + 1)), age(g.arena().array<double>(kMost + 1)) {
+        : hazard(1 / p[1]), returns(g.part<Standardised>(p[0])), height(g.arena().array<double>(kAges)), weight(g.arena().array<double>(kRoom)),
+          beta(g.arena().array<double>(kRoom)), log_beta(g.arena().array<double>(kRoom)), age(g.arena().array<double>(kRoom)) {
         double* h = g.arena().memory()[height];
         for (std::uint32_t n = 0; n < kAges; ++n)
             h[n] = std::lgamma(1.5 + 0.5 * n) - std::lgamma(1 + 0.5 * n) - 0.5 * std::log(6.283185307179586);
@@ -444,34 +444,16 @@ struct Bocpd {
     void update(const Bar&, In in, Out out) noexcept {
         const auto [z, unit] = in(returns);
         if (!known(z)) return;
-        double *w = in.memory[weight], *b = in.memory[beta], *l = in.memory[log_beta], *a = in.memory[age];
-        const double* h = in.memory[height];
-        double fit[kMost + 1], later[kMost + 1], best = -kInf, all = 0;
-        for (std::uint32_t i = 0; i < runs; ++i) later[i] = b[i] += 0.5 * z * z;
-        log_each(later, runs);
-        for (std::uint32_t i = 0; i < runs; ++i) {  // Student-t with 2 alpha degrees of freedom, alpha = 1 + age / 2
-            const double alpha = 1 + 0.5 * a[i];
-            fit[i] = h[static_cast<std::uint32_t>(a[i])] + alpha * l[i] - (alpha + 0.5) * later[i];
-            best = not_below(fit[i], best);
-            l[i] = later[i];
-        }
-        for (std::uint32_t i = 0; i < runs; ++i) fit[i] = not_below(fit[i] - best, -700);
-        exp_each(fit, runs);
-        for (std::uint32_t i = 0; i < runs; ++i) all += fit[i] *= w[i];
-        const double scale = (1 - hazard) / all;
-        for (std::uint32_t i = 0; i < runs; ++i) w[i] = not_below(fit[i] * scale, kLeast), ++a[i];
+        double room[2 * kRoom];
+        const auto [best, all] = next_value(in_memory(in), z, 1 - hazard, kLeast, in.memory[height], room);
         begin(in, hazard);
-        double length = 0, changed = 0, variance = 0;
-        for (std::uint32_t i = 0; i < runs; ++i) {
-            length += w[i] * a[i];
-            changed += where(a[i] <= 10, w[i]);
-            variance += w[i] * (b[i] / (1 + 0.5 * a[i]));
-        }
-        out[0] = length;
-        out[1] = not_above(changed, 1);
+        const Average told = average(in_memory(in), 10);
+        out[0] = told.age;
+        out[1] = not_above(told.young, 1);
         out[2] = -(best + std::log(all));
-        out[3] = unit * std::sqrt(variance);
+        out[3] = unit * std::sqrt(told.variance);
     }
+    Runs in_memory(Memory m) const noexcept { return {m[weight], m[beta], m[log_beta], m[age], runs}; }
     // A run that begins behind this bar. The oldest stand first, so that little moves where two of late become one.
     void begin(Memory m, double probability) noexcept {
         m[weight][runs] = probability, m[beta][runs] = 1, m[log_beta][runs] = 0, m[age][runs] = 0;
