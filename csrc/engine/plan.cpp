@@ -19,6 +19,10 @@ struct Source {  // of columns: a kernel of the catalogue, or a user's
     const NodeType* type;
     std::size_t outputs;
 };
+template <class E>
+void finish(std::vector<Due<E>>& due) {
+    due.push_back({&rest<E>, {0, 0}});
+}
 }  // namespace
 
 Plan::Bytes Plan::zeros(std::size_t n) {
@@ -95,7 +99,7 @@ void Plan::build(const std::vector<Column>& columns, std::size_t room) {
     state_ = zeros(state_size_);
     std::memcpy(state_.get(), memory.get(), state_size_);
 
-    slots_.clear(), steps_ = {}, blocks_.clear();
+    slots_.clear(), due_ = {}, blocks_.clear();
     std::vector<bool> moves(lanes_ + 1);
     takes_blocks_ = true;
     for (std::uint32_t i = 0, j; i < nodes.size(); i = j) {
@@ -109,11 +113,12 @@ void Plan::build(const std::vector<Column>& columns, std::size_t room) {
         const Run run{i, j};
         [&]<class... E>(std::tuple<E...>*) {
             ([&] {
-                if (const auto call = type.on<E>().call) std::get<std::vector<Step<E>>>(steps_).push_back({call, run});
+                if (const auto call = type.on<E>().call) std::get<std::vector<Due<E>>>(due_).push_back({call, run});
             }(), ...);
         }(static_cast<Waking*>(nullptr));
         if (type.on<Bar>().call) blocks_.push_back({type.bars, run});
     }
+    std::apply([](auto&... due) { (finish(due), ...); }, due_);
     for (const Wanted& w : kernels) {
         const Source source(w.first->kind);
         for (std::size_t o = 0; source.type->on<Bar>().call && o < source.outputs; ++o) moves[columns_[w.columns + o]] = true;
@@ -126,7 +131,7 @@ void Plan::build(const std::vector<Column>& columns, std::size_t room) {
 Plan::Plan(const Plan& other)
     : width_(other.width_), nodes_(other.nodes_), state_size_(other.state_size_), layout_(other.layout_),
       state_(zeros(other.state_size_)), row_(new double[other.lanes_ + 1]), lanes_(other.lanes_), takes_blocks_(other.takes_blocks_),
-      columns_(other.columns_), still_(other.still_), slots_(other.slots_), users_(other.users_), steps_(other.steps_),
+      columns_(other.columns_), still_(other.still_), slots_(other.slots_), users_(other.users_), due_(other.due_),
       blocks_(other.blocks_) {
     std::memcpy(state_.get(), other.state_.get(), state_size_);
     std::copy_n(other.row_.get(), lanes_ + 1, row_.get());
@@ -141,7 +146,7 @@ void Plan::bars(const Bars& bars, std::uint32_t n, const Top& top, double* table
 #endif
     const Place at = place();
     const Block block{bars, n, board};
-    for (const Step<Block>& s : blocks_) s.call(at, s.run, block, top);
+    for (const BlockRun& s : blocks_) s.call(at, s.run, block, top);
     // Row after row: written a column at a time, the table cost a fifth of all in misses of the cache.
     for (std::uint32_t t = 0; t < n; ++t)
         for (std::size_t i = 0; i < width_; ++i) table[t * width_ + i] = board[i * kStride + t];

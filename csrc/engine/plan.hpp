@@ -23,8 +23,8 @@ public:
 
     template <class E>
     void wake(const E& e, const Top& top) noexcept {
-        const Place at = place();
-        for (const Step<E>& s : std::get<std::vector<Step<E>>>(steps_)) s.call(at, s.run, e, top);
+        const Due<E>* first = std::get<std::vector<Due<E>>>(due_).data();
+        first->call({place(), e, top}, first);
     }
     // History: n bars at once, n up to kBlock, and the rows after them. Each node runs over all of them before the next,
     // so it is called and its state is loaded once for many bars.
@@ -43,16 +43,15 @@ public:
     std::uint64_t layout() const noexcept { return layout_; }  // changes whenever saved state could not be read back
 
 private:
-    template <class E>
-    struct Step {  // the function itself: read from its type it would be a line of cache more
-        void (*call)(const Place&, Run, const E&, const Top&) noexcept;
+    struct BlockRun {
+        void (*call)(const Place&, Run, const Block&, const Top&) noexcept;
         Run run;
     };
     template <class>
-    struct StepsOf;
+    struct DueOf;
     template <class... E>
-    struct StepsOf<std::tuple<E...>> {
-        using type = std::tuple<std::vector<Step<E>>...>;
+    struct DueOf<std::tuple<E...>> {
+        using type = std::tuple<std::vector<Due<E>>...>;
     };
     struct Free {
         void operator()(std::byte* p) const noexcept { ::operator delete(p, std::align_val_t{64}); }
@@ -76,8 +75,8 @@ private:
     std::vector<std::uint32_t> still_;  // columns that no bar changes
     std::vector<Slot> slots_;
     std::vector<const UserKernel*> users_;
-    StepsOf<Waking>::type steps_;
-    std::vector<Step<Block>> blocks_;  // of history
+    DueOf<Waking>::type due_;         // each list ends with `rest`
+    std::vector<BlockRun> blocks_;  // of history
 };
 
 }  // namespace smartcore

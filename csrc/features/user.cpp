@@ -32,16 +32,18 @@ bool call(const Place& p, const User& node, const UserKernel& kernel, E& event, 
 }
 
 template <class E>
-void wake_user(const Place& p, Run run, const E& e, const Top& top) noexcept {
+void wake_user(const Moment<E>& now, const Due<E>* due) noexcept {
+    const Place& p = now.place;
     double out[kMostOfUser];
-    for (std::uint32_t i = run.first; i < run.end; ++i) {
+    for (std::uint32_t i = due->run.first; i < due->run.end; ++i) {
         const Slot& slot = p.slots[i];
         const User& node = *p.memory[Array<User>{slot.node}];
         const UserKernel& kernel = *p.users[node.kernel];
-        E event = e;
-        if (!call(p, node, kernel, event, top, out)) continue;
+        E event = now.event;
+        if (!call(p, node, kernel, event, now.top, out)) continue;
         for (std::uint32_t k = 0; k < kernel.outputs; ++k) p.lanes[p.columns[slot.out + k]] = out[k];
     }
+    due[1].call(now, due + 1);
 }
 
 void wake_user_bars(const Place& p, Run run, const Block& block, const Top& top) noexcept {
