@@ -18,7 +18,7 @@ struct Lag {
 
     // By how much x has moved (nobody asks of its first value); returns by how much the average has, once it is ready.
     double push(double step) noexcept {
-        if (count >= n) {
+        if (count >= n) [[likely]] {
             const double v = gap + step;
             gap = faded(keep * v);
             return alpha * v;
@@ -39,7 +39,7 @@ struct Fading {
     static Fading ema(double n) noexcept { return {2 / (n + 1), static_cast<std::uint64_t>(n)}; }
 
     void push(double x) noexcept {
-        if (count >= n) {
+        if (count >= n) [[likely]] {
             level = faded(level + alpha * (x - level));
             return;
         }

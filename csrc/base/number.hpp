@@ -19,7 +19,7 @@ inline double not_above(double x, double most) noexcept { return x < most ? x : 
 // cost eight digits of the return of a price of 1e8, and the series is also the faster way.
 inline double log_ratio(double b, double a) noexcept {
     const double s = (b - a) / (b + a), q = s * s;
-    if (q < 0.00025) return 2 * s * (1 + q * (1.0 / 3 + q * (1.0 / 5 + q * (1.0 / 7 + q * (1.0 / 9 + q * (1.0 / 11))))));
+    if (q < 0.00025) [[likely]] return 2 * s * (1 + q * (1.0 / 3 + q * (1.0 / 5 + q * (1.0 / 7 + q * (1.0 / 9 + q * (1.0 / 11))))));
     return std::log(b / a);
 }
 

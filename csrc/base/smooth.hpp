@@ -13,7 +13,7 @@ struct Smooth {
     static Smooth wilder(double n) noexcept { return {1 / n, static_cast<std::uint64_t>(n)}; }
 
     void push(double x) noexcept {
-        if (count >= n) {
+        if (count >= n) [[likely]] {
             const double step = low + alpha * below(x), next = level + step;
             low = step - (next - level);
             level = next;
