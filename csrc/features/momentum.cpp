@@ -195,7 +195,9 @@ struct Trix {
     void update(const Bar& b, In in, Out out) noexcept {
         const bool begun = ema.ready();
         ema.push(in(change));
-        if (begun) out[0] = ema.last / (b.close - (ema.gap(0) + ema.gap(1) + ema.gap(2)) - ema.last);
+        if (!begun) return;
+        const double before = b.close - (ema.gap(0) + ema.gap(1) + ema.gap(2)) - ema.last;
+        out[0] = before > 0 ? ema.last / before : kNaN;  // a price of 1e16 times the others rounds them away
     }
     Ref<Change> change;
     Lags<3> ema;

@@ -176,7 +176,7 @@ struct SessionVwap {
             m2 += b.volume * away * (x - mean);
         }
         const double distance = (b.close - anchor) - mean, deviation = std::sqrt(m2 / volume);
-        out[0] = volume > 0 ? distance / (anchor + mean) : kNaN;
+        out[0] = volume > 0 && anchor + mean > 0 ? distance / (anchor + mean) : kNaN;  // 1e16 times another price rounds it away
         out[1] = volume > 0 ? (deviation > kRounding * b.close ? distance / deviation : 0) : kNaN;
     }
     Today today;
