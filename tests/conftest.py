@@ -30,3 +30,21 @@ def recorded():
         return file
 
     return path
+
+
+def self_contained(html: str) -> None:
+    """A page that needs no network."""
+    assert html.startswith("<!doctype html>") and html.rstrip().endswith("</html>")
+    for outside in (
+        "http:",
+        "https:",
+        "//cdn",
+        "src=",
+        "href=",
+        "@import",
+        "url(",
+        "<link",
+        "<iframe",
+        "fetch(",
+    ):
+        assert outside not in html, outside

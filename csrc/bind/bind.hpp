@@ -21,9 +21,10 @@ void register_panel(py::module_& m);
 void add_hot_calls(PyTypeObject* engine);
 void add_calls(PyTypeObject* type, PyMethodDef* calls);
 
-// An event of an array that is refused, in words; whether an array is one of events.
+// An event of an array that is refused, in words.
 std::string fault_text(const Fault& fault, std::size_t i);
-bool holds_events(const py::array& array);
+// The events of an array, or a Python TypeError. Bytes from a file or a socket may begin anywhere: they are then copied.
+std::span<const Event> events_of(const py::array& array, std::vector<Event>& aligned);
 
 // Arguments of a call made per event (hot.cpp); false: a Python error is set. `arrange` puts positional and keyword arguments in
 // order, nullptr where an optional one was left out; the numbers that were given are read over what stands there.

@@ -14,12 +14,18 @@ std::string fault_text(const Fault& fault, std::size_t i) {
     return text;
 }
 
-// EVENT or one of its views by kind: 64 bytes that begin with ts, in this machine's byte order.
-bool holds_events(const py::array& array) {
+std::span<const Event> events_of(const py::array& array, std::vector<Event>& aligned) {
+    // EVENT or one of its views by kind: 64 bytes that begin with ts, in this machine's byte order.
     const py::dtype type = array.dtype();
-    return array.ndim() == 1 && type.itemsize() == sizeof(Event) && type.has_fields() && py::cast<bool>(type.attr("isnative")) &&
-           py::cast<std::string>(py::tuple(type.attr("names"))[0]) == "ts" &&
-           (array.shape(0) < 2 || array.strides(0) == sizeof(Event));  // NumPy leaves the stride of one row as it was
+    const bool fits = array.ndim() == 1 && type.itemsize() == sizeof(Event) && type.has_fields() &&
+                      py::cast<bool>(type.attr("isnative")) && py::cast<std::string>(py::tuple(type.attr("names"))[0]) == "ts" &&
+                      (array.shape(0) < 2 || array.strides(0) == sizeof(Event));  // NumPy leaves the stride of one row as it was
+    if (!fits) throw py::type_error("run() takes a contiguous one-dimensional array of dtype smartcore.EVENT");
+    const std::span<const Event> events(static_cast<const Event*>(array.data()), static_cast<std::size_t>(array.shape(0)));
+    if (events.empty() || reinterpret_cast<std::uintptr_t>(array.data()) % alignof(Event) == 0) return events;
+    aligned.resize(events.size());
+    std::memcpy(static_cast<void*>(aligned.data()), array.data(), events.size_bytes());
+    return aligned;
 }
 
 namespace {
@@ -97,14 +103,8 @@ BarClock::By by_name(const std::string& name) {
 // Nothing is applied before everything has been checked. (Checking and applying chunk by chunk, in the cache, with a
 // snapshot to go back to, was tried: the same time.)
 py::tuple run(BoundEngine& engine, const py::array& array, const std::string& sample, std::int64_t interval) {
-    if (!holds_events(array)) throw py::type_error("run() takes a contiguous one-dimensional array of dtype smartcore.EVENT");
-    std::span<const Event> events(static_cast<const Event*>(array.data()), static_cast<std::size_t>(array.shape(0)));
-    std::vector<Event> aligned;  // bytes from a file or a socket may begin anywhere
-    if (!events.empty() && reinterpret_cast<std::uintptr_t>(array.data()) % alignof(Event) != 0) {
-        aligned.resize(events.size());
-        std::memcpy(static_cast<void*>(aligned.data()), array.data(), events.size_bytes());
-        events = aligned;
-    }
+    std::vector<Event> aligned;
+    const std::span<const Event> events = events_of(array, aligned);
     const Sample how = sample == "bar" ? Sample::bar : sample == "event" ? Sample::event : Sample::interval;
     std::size_t expected = how == Sample::event ? events.size() : 0, late = events.size(), culprit = 0;
     const bool own_bars = engine.state().clock.by() != BarClock::By::none;

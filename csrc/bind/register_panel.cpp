@@ -202,14 +202,8 @@ void write(const BoundPanel& panel, double* to) noexcept {
 // called between the two, `took(ts)` when a tick has fired.
 template <class Begin, class Take>
 void walk(BoundPanel& panel, const py::array& array, Begin&& begin, Take&& took) {
-    if (!holds_events(array)) throw py::type_error("run() takes a contiguous one-dimensional array of dtype smartcore.EVENT");
-    std::span<const Event> events(static_cast<const Event*>(array.data()), static_cast<std::size_t>(array.shape(0)));
-    std::vector<Event> aligned;  // bytes from a file or a socket may begin anywhere
-    if (!events.empty() && reinterpret_cast<std::uintptr_t>(array.data()) % alignof(Event) != 0) {
-        aligned.resize(events.size());
-        std::memcpy(static_cast<void*>(aligned.data()), array.data(), events.size_bytes());
-        events = aligned;
-    }
+    std::vector<Event> aligned;
+    const std::span<const Event> events = events_of(array, aligned);
     const bool drop = panel.engines[0]->drop_late;
     std::vector<std::int64_t> known(panel.size());
     for (std::size_t i = 0; i < panel.size(); ++i) known[i] = panel.engines[i]->state().ts;
