@@ -181,6 +181,10 @@ class Catalogue(Sequence[Kernel]):
         return tuple(self._declared.values())
 
     @functools.cached_property
+    def _usual(self) -> dict[str, Column]:
+        return {column.name: column for column in self.columns}
+
+    @functools.cached_property
     def columns(self) -> tuple[Column, ...]:
         """The default columns, kernel by kernel, parameter set by parameter set."""
         return tuple(
@@ -212,6 +216,9 @@ class Catalogue(Sequence[Kernel]):
         """
         if name in self._declared:
             return self._declared[name]
+        usual = self._usual.get(name)
+        if usual and self._by_name.get(usual.kernel.name) is usual.kernel:
+            return usual
         words = name.split("_")
         for n in range(len(words), 0, -1):
             kernel = self._by_name.get("_".join(words[:n]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -30,7 +31,7 @@ class FeatureSet:
         names = list(columns)
         specs = tuple(catalogue().column(name) for name in names)
         self.columns = tuple(spec.name for spec in specs)
-        twice = {name for name in self.columns if self.columns.count(name) > 1}
+        twice = {name for name, n in Counter(self.columns).items() if n > 1}
         if twice:
             raise UnknownFeature(f"given twice: {', '.join(sorted(twice))}")
         self.__dict__["specs"] = specs
