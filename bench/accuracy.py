@@ -39,7 +39,7 @@ def residues() -> dict[str, float]:
         table = sc.Engine(columns).run(events)
         for column, got, expected in zip(columns.specs, table.T, clean.T, strict=True):
             rest = at + bars_to_forget(column.kernel, column.params)
-            error = np.max(abs(got[rest:] - expected[rest:])) / np.median(abs(expected[rest:]))
+            error = np.max(abs(got[rest:] - expected[rest:])) / (np.median(abs(expected[rest:])) or 1)
             worst[column.name] = max(worst[column.name], float(error))
     return worst
 
@@ -49,7 +49,7 @@ def measure() -> list[dict[str, object]]:
     left, rows = residues(), []
     for kernel in ON_BARS:
         columns = [kernel.column(p, i).name for p in kernel.defaults for i in range(len(kernel.outputs))]
-        decay = TRAITS[kernel.name].decay
+        traits = TRAITS[kernel.name]
         rows.append(
             {
                 "kernel": kernel.name,
@@ -58,7 +58,9 @@ def measure() -> list[dict[str, object]]:
                 "ordinary": max(e for p in kernel.defaults for e in twin_errors(kernel, p, ordinary)),
                 "level": max(e for p in kernel.defaults for e in twin_errors(kernel, p, high)),
                 "print": max(left[name] for name in columns),
-                "forgets": f"{decay(*kernel.defaults[0]):.3f} a bar" if decay else "with its window",
+                "forgets": f"{traits.decay(*kernel.defaults[0]):.3f} a bar" if traits.decay
+                else f"within {traits.forgets(*kernel.defaults[0]):.0f} bars" if traits.forgets
+                else "with its window",
             }
         )
     return rows
