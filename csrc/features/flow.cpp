@@ -279,8 +279,7 @@ struct TickEfficiency {
     static int warmup(Params p) { return static_cast<int>(p[0]) + 1; }
     TickEfficiency(Graph& g, Params p) : window(g.part<Window<Path, Sum2, Trade>>(p[0])) {}
     void update(const Trade&, In in, Out out) noexcept {
-        const Sum2 sum = in(window);
-        out[0] = sum.second > 0 ? sum.first / sum.second : sum.second;
+        out[0] = share_of(in(window));
     }
     Ref<Window<Path, Sum2, Trade>> window;
 };
@@ -304,8 +303,7 @@ struct TickBalance {
     static int warmup(Params p) { return static_cast<int>(p[0]) + 1; }
     TickBalance(Graph& g, Params p) : window(g.part<Window<Tick, Sum2, Trade>>(p[0])) {}
     void update(const Trade&, In in, Out out) noexcept {
-        const Sum2 sum = in(window);
-        out[0] = sum.second > 0 ? sum.first / sum.second : sum.second;
+        out[0] = share_of(in(window));
     }
     Ref<Window<Tick, Sum2, Trade>> window;
 };

@@ -281,8 +281,7 @@ struct BounceShare {
     static int warmup(Params p) { return static_cast<int>(p[0]) + 1; }
     BounceShare(Graph& g, Params p) : window(g.part<Window<Turn, Sum2, Trade>>(p[0])) {}
     void update(const Trade&, In in, Out out) noexcept {
-        const Sum2 sum = in(window);
-        out[0] = sum.second > 0 ? sum.first / sum.second : sum.second;
+        out[0] = share_of(in(window));
     }
     Ref<Window<Turn, Sum2, Trade>> window;
 };

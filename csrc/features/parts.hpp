@@ -74,6 +74,14 @@ struct SquaredReturn {
     void update(const Bar&, In in, Out out) const noexcept { out[0] = in(r) * in(r); }
     Ref<LogReturn> r;
 };
+// ln(high / low)^2.
+struct SquaredRange {
+    explicit SquaredRange(Graph&) {}
+    void update(const Bar& b, In, Out out) const noexcept {
+        const double x = log_ratio(b.high, b.low);
+        out[0] = x * x;
+    }
+};
 // Wilder's: from the second bar on.
 struct TrueRange {
     explicit TrueRange(Graph&) {}
@@ -119,6 +127,9 @@ Ref<Past<S, E>> past(Graph& g, double n) {
     g[p].values.reserve(g.arena(), count_of(n) + kBlock);  // a block reads from before it
     return p;
 }
+
+// The first sum as a share of the second; 0 of nothing, NaN while they are not known.
+inline double share_of(const Sum2& s) noexcept { return s.second > 0 ? s.first / s.second : s.second; }
 
 // Share of n values below x, ties counted half: 0..1.
 inline double rank_of(double x, const double* values, std::uint32_t n) noexcept {

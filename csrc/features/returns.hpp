@@ -38,14 +38,6 @@ struct MoveSize {
     }
     double last = kNaN;
 };
-// ln(high / low)^2.
-struct SquaredRange {
-    explicit SquaredRange(Graph&) {}
-    void update(const Bar& b, In, Out out) const noexcept {
-        const double x = log_ratio(b.high, b.low);
-        out[0] = x * x;
-    }
-};
 
 // The last values of a node that tells one number every bar; the first may be NaN.
 template <class S>

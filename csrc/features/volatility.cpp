@@ -59,31 +59,24 @@ struct RealisedVolatility {
 };
 
 struct Parkinson {
-    struct Range {
-        explicit Range(Graph&) {}
-        void update(const Bar& b, In, Out out) const noexcept {
-            const double x = log_ratio(b.high, b.low);
-            out[0] = x * x;
-        }
-    };
     static constexpr Meta meta{
         .name = "parkinson", .doc = "Parkinson volatility, from highs and lows.", .params = {{"window", 1, 100'000}},
         .outputs = {{"", "sqrt(mean ln(high / low)^2 / (4 ln 2))", "log per bar", 0}}, .defaults = {{20}, {100}}, .source = "Parkinson 1980"};
     static int warmup(Params p) { return static_cast<int>(p[0]); }
-    Parkinson(Graph& g, Params p) : scale(1 / (p[0] * 4 * 0.6931471805599453)), window(g.part<Window<Range, Sum>>(p[0])) {}
+    Parkinson(Graph& g, Params p) : scale(1 / (p[0] * 4 * 0.6931471805599453)), window(g.part<Window<SquaredRange, Sum>>(p[0])) {}
     void update(const Bar&, In in, Out out) const noexcept { out[0] = std::sqrt(in(window).sum * scale); }
     double scale;
-    Ref<Window<Range, Sum>> window;
+    Ref<Window<SquaredRange, Sum>> window;
 };
 
 struct GarmanKlass {
     struct Term {
-        explicit Term(Graph& g) : range(g.part<Parkinson::Range>()) {}
+        explicit Term(Graph& g) : range(g.part<SquaredRange>()) {}
         void update(const Bar& b, In in, Out out) const noexcept {
             const double body = log_ratio(b.close, b.open);
             out[0] = 0.5 * in(range) - (2 * 0.6931471805599453 - 1) * body * body;
         }
-        Ref<Parkinson::Range> range;
+        Ref<SquaredRange> range;
     };
     static constexpr Meta meta{
         .name = "garman_klass", .doc = "Garman-Klass volatility, from open, high, low and close.", .params = {{"window", 1, 100'000}},

@@ -27,8 +27,7 @@ struct Obv {
     static int warmup(Params p) { return static_cast<int>(p[0]) + 1; }
     Obv(Graph& g, Params p) : flow(g.part<Window<Flow, Sum2>>(p[0])) {}
     void update(const Bar&, In in, Out out) const noexcept {
-        const Sum2 sum = in(flow);
-        out[0] = sum.second > 0 ? sum.first / sum.second : sum.second;
+        out[0] = share_of(in(flow));
     }
     Ref<Window<Flow, Sum2>> flow;
 };
@@ -195,8 +194,7 @@ struct PriceVolumeTrend {
     static int warmup(Params p) { return static_cast<int>(p[0]) + 1; }
     PriceVolumeTrend(Graph& g, Params p) : window(g.part<Window<Flow, Sum2>>(p[0])) {}
     void update(const Bar&, In in, Out out) const noexcept {
-        const Sum2 sum = in(window);
-        out[0] = sum.second > 0 ? sum.first / sum.second : sum.second;
+        out[0] = share_of(in(window));
     }
     Ref<Window<Flow, Sum2>> window;
 };
