@@ -17,10 +17,10 @@ from smartcore.learn.calibrate import log_loss, softmax, temperature
 from smartcore.learn.check import batched, check
 from smartcore.learn.data import normal_scores
 from smartcore.learn.evaluate import scores, spread, table
-from smartcore.learn.export import export_net
-from smartcore.learn.nets import gru
+from smartcore.learn.export import Served, export_net
+from smartcore.learn.nets import build
 from smartcore.learn.train import Config, fit, predict
-from smartcore.models import BUILTIN, Contract, State
+from smartcore.models import BUILTIN, Contract
 
 quick = "--quick" in sys.argv
 market = simulated.QUICK if quick else simulated.Config()
@@ -29,17 +29,17 @@ seeds = range(2 if quick else 5)
 folder = Path("out") if quick else BUILTIN
 
 
-def train(data: simulated.Data, seed: int) -> tuple[gru.Gru, float, dict[str, float]]:
+def train(data: simulated.Data, seed: int) -> tuple[Served, float, dict[str, float]]:
     """A calibrated net, its validation loss and its scores on the test recordings."""
     both = data.train + simulated.mirror(data.train)
     torch.manual_seed(seed)
-    net = gru.Gru(gru.Config(len(simulated.COLUMNS)), normal_scores(both))
+    net = build("gru", normal_scores(both))
     fit(net, both, data.valid, training, seed)
-    logits, label = predict(net, data.valid)
+    (logits, label), (test, truth) = (
+        (logits[:, 0], label[:, 0]) for logits, label in (predict(net, data.valid), predict(net, data.test))
+    )
     heat = temperature(logits, label)
-    net.sharpness.fill_(1 / heat)
-    test, truth = predict(net, data.test)
-    return net, log_loss(logits, label, heat), scores(softmax(test / heat), truth)
+    return Served(net, heat), log_loss(logits, label, heat), scores(softmax(test / heat), truth)
 
 
 data = simulated.make(market)
@@ -50,7 +50,6 @@ control = {"gru, random walk": train(walk, 0)[2]}
 results = {"gru": spread(run[2] for run in runs), **simulated.floors(data)}
 print(table(results), table(control), sep="\n\n", end="\n\n")
 
-state = State("h", "h_next", (1, net.config.hidden))
 contract = Contract(
     name="gru",
     kind="gru",
@@ -61,8 +60,8 @@ contract = Contract(
     horizon=f"{market.horizon}s",
     label=data.rule,
     thresholds=(data.low, data.high),
-    states=(state,),
-    warm_up=60,
+    states=net.net.states,
+    warm_up=net.net.warm_up,
     calibration={"method": "temperature", "temperature": float(1 / net.sharpness)},
     missing="taken as the column's training median, inside the graph",
     trained_on=data.trained_on,
@@ -77,7 +76,7 @@ wide = Path("out/gru-batch.onnx")  # for a server that batches; not shipped
 export_net(net, contract, data.golden(), wide, dynamic=True)
 print(f"batch variant: {wide}, differs by {batched(wide, path, data.test[0].rows):.2g}")
 
-what = f"""A streaming GRU with {net.config.hidden} units, {sum(p.numel() for p in net.parameters()):,}
+what = f"""A streaming GRU with {net.net.config.hidden} units, {sum(p.numel() for p in net.parameters()):,}
 weights: one row and its state in, probabilities and the next state out. The source is
 `smartcore/learn/nets/gru.py`."""
 card.write(path.with_suffix(".md"), contract, what, data, results, control, report, "export/gru.py")

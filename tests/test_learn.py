@@ -157,7 +157,7 @@ def series(n: int, k: int = 4, seed: int = 0):
     label = labels.classify(signal, -0.7, 0.7)
     label[-5:] = -1
     x[rng.random(x.shape) < 0.1] = np.nan
-    return Series(np.arange(n) * SECOND, x, np.ones(n), label)
+    return Series(np.arange(n) * SECOND, x, np.ones(n), label[:, None])
 
 
 def test_sequences_are_views_and_cross_no_border():
@@ -168,7 +168,7 @@ def test_sequences_are_views_and_cross_no_border():
     assert len(w) == 31 + 11
     assert all(np.shares_memory(v, s.rows) for v, s in zip(w._rows, (a, b), strict=True))
     for rows, label in w.random(8, 3, np.random.default_rng(0)):
-        assert rows.shape == (8, 20, 4) and label.shape == (8, 20)
+        assert rows.shape == (8, 20, 4) and label.shape == (8, 20, 1)
         for one in rows:
             assert any(
                 np.array_equal(one, s.rows[i : i + 20], equal_nan=True) for s in (a, b) for i in range(len(s) - 19)
@@ -220,34 +220,35 @@ def toy_contract(kind: str, k: int, states=()):
 
 @pytest.fixture
 def net(torch):
-    from smartcore.learn.nets import gru
+    from smartcore.learn.export import Served
+    from smartcore.learn.nets import build
 
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
     knots = np.sort(rng.normal(size=(2, 5, 6)), axis=2)
-    out = gru.Gru(gru.Config(5, encoder=7, hidden=8), knots)
-    out.sharpness.fill_(1.4)
-    return out.eval()
+    return Served(build("gru", knots, encoder=7, hidden=8), temperature=0.7).eval()
 
 
 def test_step_is_the_fused_sequence(torch, net):
     rows = torch.from_numpy(series(200, 5).rows).unsqueeze(0)
-    h = torch.randn(1, 8, generator=torch.Generator().manual_seed(1))
+    states = net.start()
     with torch.no_grad():
-        whole, last = net.sequence(rows, h)
+        _, memory = net.net.sequence(rows[:, :120])
+        whole, _ = net.net.sequence(rows)
+        later, _ = net.net.sequence(rows[:, 120:], memory)
+        torch.testing.assert_close(later, whole[:, 120:], atol=1e-6, rtol=0)
         for t in range(200):
-            logits, h = net.step(rows[:, t], h)
+            logits, *states = net.net(rows[:, t], *states)
             torch.testing.assert_close(logits, whole[:, t], atol=1e-6, rtol=0)
-    torch.testing.assert_close(h, last, atol=1e-6, rtol=0)
 
 
 def test_columns_become_normal_scores_and_the_unknown_the_median(torch):
     from smartcore.learn.data import normal_scores
-    from smartcore.learn.nets import gru
+    from smartcore.learn.nets.base import Inputs
 
     s = series(4000)
     knots = normal_scores([s])
-    net = gru.Gru(gru.Config(4), knots)
+    net = Inputs(knots)
     row = np.vstack([s.rows[:50], np.full((1, 4), 1e9), np.full((1, 4), -1e9)]).astype(np.float32)
     row[3, 1] = np.inf
     known = np.isfinite(row)
@@ -292,7 +293,7 @@ def test_check_fails_a_file_of_another_net(torch, net, tmp_path):
     rows = series(60, 5).rows
     export_net(net, toy_contract("gru", 5, (State("h", "h_next", (1, 8)),)), rows[:6], path)
     with torch.no_grad():
-        net.head.bias[0] += 0.1
+        net.net.out.bias[0] += 0.1
     report = check(path, net, rows, quick=True)
     assert any("differs from its source" in f for f in report.failures) and "FAILED" in str(report)
 
@@ -300,14 +301,14 @@ def test_check_fails_a_file_of_another_net(torch, net, tmp_path):
 def test_training_learns_stops_and_repeats(torch):
     from smartcore.learn import train
     from smartcore.learn.data import normal_scores
-    from smartcore.learn.nets import gru
+    from smartcore.learn.nets import build
 
     data, valid = [series(600, seed=1), series(600, seed=2)], [series(400, seed=3)]
     config = train.Config(rounds=6, updates=10, batch=16, length=32, burn=4, rate=0.02)
 
     def once():
         torch.manual_seed(7)
-        net = gru.Gru(gru.Config(4, hidden=8), normal_scores(data))
+        net = build("gru", normal_scores(data), hidden=8)
         return train.fit(net, data, valid, config, seed=7)
 
     fitted, again = once(), once()

@@ -127,15 +127,15 @@ def check(path: Path | str, source: Any = None, rows: NDArray[np.float32] | None
 
 
 def torch_source(net: Any) -> Source:
-    """The step net ``forward(row, h) -> (scores, h)`` run row by row, its state carried."""
+    """A served net, ``forward(row, *states) -> (scores, *states)``, run row by row, its states carried."""
     import torch
 
     def run(rows: NDArray[np.float32]) -> NDArray[np.floating]:
         net.eval()
-        h, out = net.start(), []
+        states, out = net.start(), []
         with torch.no_grad():
             for row in torch.from_numpy(rows):
-                scores, h = net(row.unsqueeze(0), h)
+                scores, *states = net(row.unsqueeze(0), *states)
                 out.append(scores.numpy())
         return np.concatenate(out)
 

@@ -14,7 +14,6 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-import smartcore as sc
 from smartcore.kernels import labels
 
 
@@ -28,7 +27,7 @@ class Series:
     mid: NDArray[np.float64]
     """(n,), the price the label looks at, as known at ``ts``; NaN while the book is empty."""
     label: NDArray[np.int8]
-    """(n,), 0 down, 1 flat, 2 up, -1 not known."""
+    """(n, targets), 0 down, 1 flat, 2 up, -1 not known: one column for every horizon or rule."""
 
     def __len__(self) -> int:
         return len(self.ts)
@@ -41,11 +40,13 @@ def sample(
 
     ``mid`` (n,) is the price after each event; a row gets that of the last event up to its time.
     """
+    import smartcore as sc  # here: what follows needs no compiled core
+
     engine = sc.Engine(sc.FeatureSet(list(columns)), bars=bars)
     ts, rows = engine.run(events, sample=every, return_ts=True)
     last = np.searchsorted(events["ts"], ts, side="right") - 1
     price = np.where(last >= 0, mid[last], np.nan)
-    return Series(ts, rows.astype(np.float32), price, np.full(len(ts), labels.UNKNOWN, np.int8))
+    return Series(ts, rows.astype(np.float32), price, np.full((len(ts), 1), labels.UNKNOWN, np.int8))
 
 
 def move(series: Series, horizon: int, window: int = 0) -> NDArray[np.float64]:
@@ -57,7 +58,7 @@ def move(series: Series, horizon: int, window: int = 0) -> NDArray[np.float64]:
 
 def label(series: Sequence[Series], horizon: int, window: int, low: float, high: float) -> list[Series]:
     """The same recordings with the class of their :func:`move`: below ``low``, between, above ``high``."""
-    return [replace(s, label=labels.classify(move(s, horizon, window), low, high)) for s in series]
+    return [replace(s, label=labels.classify(move(s, horizon, window), low, high)[:, None]) for s in series]
 
 
 def purge(train: Series, start: int, horizon: int, embargo: int = 0) -> Series:
@@ -105,7 +106,7 @@ class Windows:
             raise ValueError(f"no recording has {length} rows: {[len(s) for s in series]}")
         self.length = length
         self._rows = [view(s.rows, length, axis=0) for s in used]  # (n - length + 1, k, length) views
-        self._label = [view(s.label, length) for s in used]
+        self._label = [view(s.label, length, axis=0) for s in used]  # (n - length + 1, targets, length)
         self._which = np.concatenate([np.full(len(v), i) for i, v in enumerate(self._label)])
         self._start = np.concatenate([np.arange(len(v)) for v in self._label])
 
@@ -115,10 +116,10 @@ class Windows:
     def random(
         self, size: int, count: int, rng: np.random.Generator
     ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int8]]]:
-        """``count`` batches of random sequences: rows (size, length, k) and labels (size, length)."""
+        """``count`` batches of random sequences: rows (size, length, k) and labels (size, length, targets)."""
         for _ in range(count):
             pick = rng.integers(len(self), size=size)
             which, start = self._which[pick], self._start[pick]
             rows = np.stack([self._rows[w][s].T for w, s in zip(which, start, strict=True)])
-            label = np.stack([self._label[w][s] for w, s in zip(which, start, strict=True)])
+            label = np.stack([self._label[w][s].T for w, s in zip(which, start, strict=True)])
             yield rows, label

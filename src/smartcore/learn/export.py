@@ -27,10 +27,33 @@ OPSET = 20
 IR = 10
 
 
+class Served(torch.nn.Module):
+    """A net as a file holds it: the logits of one target made calibrated probabilities."""
+
+    def __init__(self, net: torch.nn.Module, temperature: float = 1.0, target: int = 0) -> None:
+        super().__init__()
+        self.net = net
+        self.target = target
+        self.register_buffer("sharpness", torch.tensor([1 / temperature], dtype=torch.float32))
+
+    sharpness: torch.Tensor
+
+    def forward(self, row: torch.Tensor, *states: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Raw row (b, k), states -> probabilities (b, classes), states after."""
+        logits, *after = self.net(row, *states)  # (b, targets, classes)
+        one = logits.narrow(1, self.target, 1).reshape(-1, logits.shape[-1])
+        return torch.softmax(one * self.sharpness, dim=1), *after
+
+    def start(self, batch: int = 1) -> tuple[torch.Tensor, ...]:
+        """Fresh states."""
+        return self.net.start(batch)
+
+
 def export_net(
     net: torch.nn.Module, contract: Contract, golden: NDArray[np.float32], path: Path, dynamic: bool = False
 ) -> Contract:
-    """Write a step net, ``forward(row, *states) -> (scores, *states)``, to ``path``; return the contract as written.
+    """Write a served net, ``forward(row, *states) -> (scores, *states)`` (see :class:`Served`), to ``path``; return the
+    contract as written.
 
     golden: (n, k) raw rows, some values unknown; their scores are computed by the written file and stored in it.
     dynamic: a variant with a free batch dimension, for a server that batches; :meth:`Model.load` takes the static one.
@@ -51,7 +74,7 @@ def export_net(
             external_data=False,
             input_names=["row", *(s.input for s in contract.states)],
             output_names=["scores", *(s.output for s in contract.states)],
-            dynamic_shapes=tuple({0: batch} for _ in shapes) if dynamic else None,
+            dynamic_shapes=({0: batch}, tuple({0: batch} for _ in shapes[1:])) if dynamic else None,
             verbose=False,
         )
     assert program is not None

@@ -175,15 +175,15 @@ def mirror(series: list[Series]) -> list[Series]:
 
 def floors(data: Data) -> dict[str, dict[str, float]]:
     """Scores on the test recordings of what costs nothing to know (see :func:`evaluate.floors`)."""
-    truth = np.concatenate([s.label for s in data.test])
+    truth = np.concatenate([s.label[:, 0] for s in data.test])
     imbalance = COLUMNS.index("queue_imbalance_l1")
     past, last = [], []
     for s in data.test:
         then = _ago(s, data.config.horizon)
-        past.append(np.where(then < 0, labels.UNKNOWN, s.label[then]))
+        past.append(np.where(then < 0, labels.UNKNOWN, s.label[then, 0]))
         last.append(np.log(s.mid / s.mid[np.maximum(_ago(s, 1), 0)]))
     found = evaluate.floors(
-        np.concatenate([s.label for s in data.train]),
+        np.concatenate([s.label[:, 0] for s in data.train]),
         truth,
         np.concatenate(past),
         np.concatenate(last),

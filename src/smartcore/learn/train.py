@@ -53,7 +53,7 @@ class Fitted:
 
 
 def fit(net: Any, train: Sequence[Series], valid: Sequence[Series], config: Config = Config(), seed: int = 0) -> Fitted:
-    """Minimise cross-entropy. ``net`` has ``sequence(rows, h) -> (logits, h)``; it is trained in place and returned."""
+    """Minimise cross-entropy over all targets. ``net``, a ``nets.base.StreamingNet``, is trained in place."""
     torch.set_num_threads(config.threads)
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
@@ -94,7 +94,7 @@ def fit(net: Any, train: Sequence[Series], valid: Sequence[Series], config: Conf
 
 
 def predict(net: Any, series: Sequence[Series]) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
-    """Logits (n, classes) and labels (n,) of whole recordings, joined, each from a fresh state."""
+    """Logits (n, targets, classes) and labels (n, targets) of whole recordings, joined, each from a fresh state."""
     net.eval()
     out = []
     with torch.no_grad():

@@ -70,9 +70,9 @@ def fit(train: Sequence[Series], valid: Sequence[Series], config: Config = Confi
 
 
 def stack(series: Sequence[Series]) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
-    """Rows (n, k) and labels (n,) of recordings, without those that have no label."""
+    """Rows (n, k) and labels (n,) of recordings for their first target, without those that have no label."""
     rows = np.concatenate([s.rows for s in series])
-    label = np.concatenate([s.label for s in series])
+    label = np.concatenate([s.label[:, 0] for s in series])
     return rows[label >= 0], label[label >= 0]
 
 
