@@ -121,17 +121,6 @@ def test_constant_guess_scores_as_chance():
     assert s["mcc"] == 0 and s["accuracy"] == pytest.approx(1 / 3) and s["macro_f1"] == pytest.approx(1 / 6)
 
 
-def test_temperature_is_found_again(judged):
-    prob, label = judged
-    logits = np.log(prob)
-    for heat in (0.5, 1.0, 3.0):
-        alone = calibrate.temperature(logits, label)
-        assert calibrate.temperature(logits * heat, label) == pytest.approx(alone * heat, rel=1e-2)
-    best = calibrate.temperature(logits, label)
-    for other in (0.8 * best, 1.2 * best):
-        assert calibrate.log_loss(logits, label, best) < calibrate.log_loss(logits, label, other)
-
-
 def test_floors_have_a_score_each():
     pytest.importorskip("sklearn", reason="the logistic floor is scikit-learn's, part of [test]")
     rng = np.random.default_rng(0)
