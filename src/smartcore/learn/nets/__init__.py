@@ -13,6 +13,11 @@ from numpy.typing import NDArray
 
 NETS = {
     "gru": ("gru", "Gru"),
+    "gru_attention": ("gru_attention", "GruAttention"),
+    "lstm": ("lstm", "Lstm"),
+    "lstm_residual": ("lstm_residual", "LstmResidual"),
+    "streaming_transformer": ("streaming_transformer", "StreamingTransformer"),
+    "tcn": ("tcn", "Tcn"),
 }
 """Name -> (file, class)."""
 

@@ -78,6 +78,11 @@ class Inputs(nn.Module):
             return ()
         return (State("means", "means_next", (1, len(self.keep))),)
 
+    @property
+    def warm_up(self) -> int:
+        """Rows until the running means have all but forgotten their start: e^-4 of it is left."""
+        return 2 * max(self.timeframes, default=0)
+
     def normalise(self, rows: Tensor) -> Tensor:
         """Raw rows (..., k) to normal scores (..., k); unknown (NaN) or infinite values become 0, the median."""
         # x * 0 is 0 for every number and NaN for NaN and infinities, and NaN casts to true. IsNaN would say
@@ -145,8 +150,11 @@ class Net(nn.Module):
 
     def start(self, batch: int = 1) -> tuple[Tensor, ...]:
         """Fresh states."""
+        return self._zeros(self.states, batch)
+
+    def _zeros(self, states: tuple[State, ...], batch: int) -> tuple[Tensor, ...]:
         like = self.inputs.low
-        return tuple(torch.zeros(batch, *s.shape[1:], dtype=like.dtype, device=like.device) for s in self.states)
+        return tuple(torch.zeros(batch, *s.shape[1:], dtype=like.dtype, device=like.device) for s in states)
 
 
 class StreamingNet(Net):
@@ -171,6 +179,10 @@ class StreamingNet(Net):
     @property
     def states(self) -> tuple[State, ...]:
         return (*self.inputs.states, *self.memory)
+
+    def fresh(self, batch: int) -> tuple[Tensor, ...]:
+        """:attr:`memory` at the start, all zeros."""
+        return self._zeros(self.memory, batch)
 
     def forward(self, row: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
         n = len(self.inputs.states)
@@ -205,7 +217,7 @@ class WindowNet(Net):
 
     @property
     def warm_up(self) -> int:
-        return self.window
+        return max(self.window, self.inputs.warm_up)
 
     def forward(self, row: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
         *before, past = states

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from smartcore.learn.nets import cells
 from smartcore.learn.nets.base import Memory, NetConfig, StreamingNet
 from smartcore.models import State
 
@@ -54,7 +55,7 @@ class Gru(StreamingNet):
 
     @property
     def warm_up(self) -> int:
-        return 60
+        return max(60, self.inputs.warm_up)
 
     def encode(self, x: Tensor) -> Tensor:
         """Inputs (..., w) to what the cell sees (..., encoder)."""
@@ -62,19 +63,12 @@ class Gru(StreamingNet):
 
     def step(self, x: Tensor, *memory: Tensor) -> tuple[Tensor, ...]:
         (h,) = memory
-        n = self.config.hidden
         e = self.encode(x)
-        gates_e = F.linear(e, self.cell.weight_ih_l0, self.cell.bias_ih_l0)  # (b, 3n): reset, update, new
-        gates_h = F.linear(h, self.cell.weight_hh_l0, self.cell.bias_hh_l0)
-        reset_e, update_e, new_e = torch.split(gates_e, n, dim=1)
-        reset_h, update_h, new_h = torch.split(gates_h, n, dim=1)
-        reset = torch.sigmoid(reset_e + reset_h)
-        update = torch.sigmoid(update_e + update_h)
-        new = torch.tanh(new_e + reset * new_h)
-        h = new + update * (h - new)
+        h = cells.gru_step(self.cell, e, h)
         return self.logits(self.out(self.dropout(torch.cat([self.norm_h(h), e], dim=1)))), h
 
     def scan(self, x: Tensor, memory: Memory = None) -> tuple[Tensor, Memory]:
+        (h,) = memory or self.fresh(len(x))
         e = self.encode(x)
-        out, last = self.cell(e, memory)  # last is (1, b, hidden), as the fused GRU wants it back
-        return self.logits(self.out(self.dropout(torch.cat([self.norm_h(out), e], dim=2)))), last
+        out, last = self.cell(e, h.unsqueeze(0))
+        return self.logits(self.out(self.dropout(torch.cat([self.norm_h(out), e], dim=2)))), (last.squeeze(0),)
