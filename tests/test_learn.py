@@ -1,4 +1,4 @@
-"""Labels, scores, training and export: held to naive versions, to scikit-learn, to torch and to LightGBM."""
+"""Scores, calibration, trees and export: held to naive versions, to scikit-learn, to torch and to LightGBM."""
 
 from __future__ import annotations
 
@@ -9,76 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from smartcore.kernels import labels
 from smartcore.learn import calibrate, evaluate
 
 ROOT = Path(__file__).resolve().parent.parent
 SECOND = 1_000_000_000
-
-
-def clock(n: int, rng: np.random.Generator) -> np.ndarray:
-    return np.cumsum(rng.integers(1, 4, n)) * SECOND
-
-
-# --- labels ---------------------------------------------------------------------------------------
-
-
-def naive_fixed(ts, price, horizon):
-    out = np.full(len(ts), np.nan)
-    for i, t in enumerate(ts):
-        if ts[-1] >= t + horizon:
-            out[i] = np.log(price[ts <= t + horizon][-1] / price[i])
-    return out
-
-
-def naive_smoothed(ts, price, horizon, window):
-    out = np.full(len(ts), np.nan)
-    for i, t in enumerate(ts):
-        inside = price[(ts > t + horizon - window) & (ts <= t + horizon)]
-        if ts[-1] >= t + horizon and len(inside):
-            out[i] = np.log(inside.mean() / price[i])
-    return out
-
-
-@pytest.mark.parametrize("n", [1, 2, 50])
-@pytest.mark.parametrize("horizon", [1, 5, 200])
-def test_labels_are_the_naive_ones(n, horizon):
-    rng = np.random.default_rng(n)
-    ts, price = clock(n, rng), np.exp(rng.normal(0, 0.01, n).cumsum())
-    span = horizon * SECOND
-    np.testing.assert_allclose(labels.fixed_horizon(ts, price, span), naive_fixed(ts, price, span), atol=1e-15)
-    for window in (SECOND, 3 * SECOND):
-        np.testing.assert_allclose(
-            labels.smoothed(ts, price, span, window), naive_smoothed(ts, price, span, window), atol=1e-14
-        )
-
-
-@settings(max_examples=30, deadline=None)
-@given(st.integers(2, 60), st.integers(1, 59), st.integers(1, 20))
-def test_a_longer_recording_changes_no_label(n, cut, horizon):
-    rng = np.random.default_rng(n)
-    ts, price = clock(n, rng), np.exp(rng.normal(0, 0.01, n).cumsum())
-    cut = min(cut, n)
-    for found in (
-        lambda k: labels.fixed_horizon(ts[:k], price[:k], horizon * SECOND),
-        lambda k: labels.smoothed(ts[:k], price[:k], horizon * SECOND, 2 * SECOND),
-    ):
-        part = found(cut)
-        known = np.isfinite(part)
-        np.testing.assert_array_equal(part[known], found(n)[:cut][known])
-
-
-def test_classes_and_thresholds():
-    moves = np.array([-3.0, -2, -1, 0, 1, 2, 3, np.nan])
-    low, high = labels.thresholds(moves, 1 / 3)
-    assert low == pytest.approx(-1) and high == pytest.approx(1)
-    assert labels.classify(moves, low, high).tolist() == [0, 0, 1, 1, 1, 2, 2, -1]
-    # Mostly unchanged: the thresholds meet at zero and "flat" is "unchanged".
-    low, high = labels.thresholds(np.array([0.0] * 8 + [1, -1]), 1 / 3)
-    assert labels.classify(np.array([-1, 0, 1.0]), low, high).tolist() == [0, 1, 2]
 
 
 # --- scores ---------------------------------------------------------------------------------------
@@ -147,45 +83,6 @@ def series(n: int, k: int = 4, seed: int = 0):
     label[-5:] = -1
     x[rng.random(x.shape) < 0.1] = np.nan
     return Series(np.arange(n) * SECOND, x, np.ones(n), label[:, None])
-
-
-def test_sequences_are_views_and_cross_no_border():
-    from smartcore.learn.data import Windows
-
-    a, b = series(50), series(30, seed=1)
-    w = Windows([a, b, series(5)], 20)
-    assert len(w) == 31 + 11
-    assert all(np.shares_memory(v, s.rows) for v, s in zip(w._rows, (a, b), strict=True))
-    for rows, label in w.random(8, 3, np.random.default_rng(0)):
-        assert rows.shape == (8, 20, 4) and label.shape == (8, 20, 1)
-        for one in rows:
-            assert any(
-                np.array_equal(one, s.rows[i : i + 20], equal_nan=True) for s in (a, b) for i in range(len(s) - 19)
-            )
-    with pytest.raises(ValueError, match="no recording has 100 rows"):
-        Windows([a], 100)
-
-
-def test_purge_leaves_no_label_that_reaches_into_the_test():
-    from smartcore.learn.data import purge
-
-    s = series(50)
-    kept = purge(s, start=30 * SECOND, horizon=5 * SECOND, embargo=3 * SECOND)
-    assert kept.ts[-1] + 5 * SECOND + 3 * SECOND < 30 * SECOND <= kept.ts[-1] + 9 * SECOND
-
-
-def test_normal_scores_ignore_the_unknown_and_the_outlier():
-    from smartcore.learn.data import Series, normal_scores
-
-    x = np.random.default_rng(0).normal(3, 2, (5000, 4)).astype(np.float32)
-    x[::2, 0], x[:, 1], x[:, 2], x[:, 3] = np.nan, np.nan, 4, np.arange(5000) % 3
-    x[7, 0] = 1e9
-    value, score = normal_scores([Series(np.arange(5000), x, np.ones(5000), np.ones(5000, np.int8))])
-    assert np.abs(score[0] - (value[0] - 3) / 2).max() < 0.3  # a normal column: its own deviations
-    assert not value[1].any() and not score[1].any()  # never known
-    assert (value[2] == 4).all() and np.abs(score[2]).max() < 1e-9  # never moves
-    assert set(value[3]) == {0, 1, 2}  # few values: the middle one in the middle
-    assert score[3][value[3] == 1] == pytest.approx(0, abs=0.05)
 
 
 # --- nets and export ------------------------------------------------------------------------------
@@ -285,26 +182,6 @@ def test_check_fails_a_file_of_another_net(torch, net, tmp_path):
         net.net.out.bias[0] += 0.1
     report = check(path, net, rows, quick=True)
     assert any("differs from its source" in f for f in report.failures) and "FAILED" in str(report)
-
-
-def test_training_learns_stops_and_repeats(torch):
-    from smartcore.learn import train
-    from smartcore.learn.data import normal_scores
-    from smartcore.learn.nets import build
-
-    data, valid = [series(600, seed=1), series(600, seed=2)], [series(400, seed=3)]
-    config = train.Config(rounds=6, updates=10, batch=16, length=32, burn=4, rate=0.02)
-
-    def once():
-        torch.manual_seed(7)
-        net = build("gru", normal_scores(data), hidden=8)
-        return train.fit(net, data, valid, config, seed=7)
-
-    fitted, again = once(), once()
-    assert fitted.history == again.history
-    assert fitted.best == min(loss for _, loss in fitted.history) < 0.9 < np.log(3)
-    logits, label = train.predict(fitted.net, valid)
-    assert calibrate.log_loss(logits[label >= 0], label[label >= 0]) == pytest.approx(fitted.best)
 
 
 @pytest.fixture

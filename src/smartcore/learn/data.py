@@ -1,15 +1,16 @@
 """From events to what a model learns from: rows of a feature set on a clock, a price and a label beside each.
 
-Whatever is fitted (thresholds, normal scores) is fitted on training recordings. Sequences are views of the rows; only
-the batch that is being trained on is copied.
+Whatever is fitted (thresholds, normal scores) is fitted on training recordings. Sequences are positions in the rows;
+only the batch that is being trained on is copied.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,8 @@ class Series:
     """(n,), the price the label looks at, as known at ``ts``; NaN while the book is empty."""
     label: NDArray[np.int8]
     """(n, targets), 0 down, 1 flat, 2 up, -1 not known: one column for every horizon or rule."""
+    weight: NDArray[np.float32] | None = None
+    """(n,), how much each row counts in training (``labels.uniqueness``, ``labels.time_decay``); None for all alike."""
 
     def __len__(self) -> int:
         return len(self.ts)
@@ -64,7 +67,8 @@ def label(series: Sequence[Series], horizon: int, window: int, low: float, high:
 def purge(train: Series, start: int, horizon: int, embargo: int = 0) -> Series:
     """The rows of ``train`` whose label was known ``embargo`` nanoseconds before ``start``, where the test begins."""
     keep = train.ts + horizon + embargo < start
-    return Series(train.ts[keep], train.rows[keep], train.mid[keep], train.label[keep])
+    weight = None if train.weight is None else train.weight[keep]
+    return Series(train.ts[keep], train.rows[keep], train.mid[keep], train.label[keep], weight)
 
 
 def normal_scores(series: Sequence[Series], knots: int = 16, reach: float = 2.6) -> NDArray[np.float64]:
@@ -97,29 +101,54 @@ def digest(*arrays: NDArray[np.generic]) -> str:
 
 
 class Windows:
-    """All sequences of ``length`` steps in some recordings, none across a border, as views."""
+    """Recordings laid end to end, as positions: nothing is copied here.
 
-    def __init__(self, series: Sequence[Series], length: int) -> None:
-        view = np.lib.stride_tricks.sliding_window_view
-        used = [s for s in series if len(s) >= length]
-        if not used:
-            raise ValueError(f"no recording has {length} rows: {[len(s) for s in series]}")
+    An array of ``size`` rows holds all of them, recording i in ``first[i]`` and the ``len(series[i])`` rows after it.
+    The rows between them are zeros without a label. Training sequences begin at the positions ``start`` and are
+    ``length`` rows long; none reaches into another recording, and each has a label.
+
+    Sequences (``padded=False``, for nets that stream) lie within a recording; one that is shorter than ``length`` is
+    followed by enough rows without a label. Windows (``padded=True``) end at a row that has a label, and reach over
+    ``length - 1`` rows of zeros before the recording's first, as the live window does.
+    """
+
+    def __init__(self, series: Sequence[Series], length: int, burn: int = 0, padded: bool = False) -> None:
+        if not series:
+            raise ValueError("no recordings")
+        if any(s.label.ndim != 2 for s in series):
+            raise ValueError(f"labels are (n, targets): {[s.label.shape for s in series]}")
         self.length = length
-        self._rows = [view(s.rows, length, axis=0) for s in used]  # (n - length + 1, k, length) views
-        self._label = [view(s.label, length, axis=0) for s in used]  # (n - length + 1, targets, length)
-        self._which = np.concatenate([np.full(len(v), i) for i, v in enumerate(self._label)])
-        self._start = np.concatenate([np.arange(len(v)) for v in self._label])
+        count = np.array([len(s) for s in series])
+        before = length - 1 if padded else 0
+        after = 0 if padded else np.maximum(length - count, 0)
+        last = np.cumsum(count + before + after) - after
+        self.size = int(np.sum(count + before + after))
+        self.count = count
+        self.first = last - count
+        """(recordings,) position of each recording's first row."""
+        known = np.zeros(self.size, np.int64)
+        for s, first in zip(series, self.first, strict=True):
+            known[first : first + len(s)] = (s.label >= 0).any(1)
+        if padded:
+            self.start = np.flatnonzero(known) - (length - 1)
+        else:
+            start = [first + np.arange(max(n - length, 0) + 1) for first, n in zip(self.first, count, strict=True)]
+            joined = np.concatenate(start)
+            # At a recording's first row the state is as young as it will be live, and nothing is burnt.
+            burnt = np.where(np.isin(joined, self.first), 0, burn)
+            sum_ = np.concatenate([[0], np.cumsum(known)])
+            self.start = joined[sum_[joined + length] > sum_[joined + burnt]]
 
     def __len__(self) -> int:
-        return len(self._start)
+        return len(self.start)
 
-    def random(
-        self, size: int, count: int, rng: np.random.Generator
-    ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int8]]]:
-        """``count`` batches of random sequences: rows (size, length, k) and labels (size, length, targets)."""
-        for _ in range(count):
-            pick = rng.integers(len(self), size=size)
-            which, start = self._which[pick], self._start[pick]
-            rows = np.stack([self._rows[w][s].T for w, s in zip(which, start, strict=True)])
-            label = np.stack([self._label[w][s].T for w, s in zip(which, start, strict=True)])
-            yield rows, label
+    def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.int64]:
+        """Positions where random sequences begin, each as likely as any other of ``start``."""
+        return self.start[rng.integers(len(self.start), size=shape)]
+
+    def lay(self, arrays: Sequence[NDArray[Any]], fill: float = 0) -> NDArray[Any]:
+        """Arrays of the recordings (n, ...) as one (size, ...), ``fill`` between them. A copy: for tests and trees."""
+        out = np.full((self.size, *arrays[0].shape[1:]), fill, arrays[0].dtype)
+        for array, first in zip(arrays, self.first, strict=True):
+            out[first : first + len(array)] = array
+        return out
