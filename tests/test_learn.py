@@ -112,7 +112,7 @@ def net(torch):
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
     knots = np.sort(rng.normal(size=(2, 5, 6)), axis=2)
-    return Served(build("gru", knots, encoder=7, hidden=8), temperature=0.7).eval()
+    return Served(build("gru", knots, encoder=7, hidden=8), [calibrate.Calibration("temperature", 0.7)]).eval()
 
 
 def test_step_is_the_fused_sequence(torch, net):

@@ -11,15 +11,18 @@ import hashlib
 import logging
 import platform
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
 
+from smartcore.learn.calibrate import Calibration, none
 from smartcore.models import Contract, Golden, Model
 from smartcore.models.contract import CACHE_KEY
 
@@ -28,29 +31,95 @@ IR = 10
 
 
 class Served(torch.nn.Module):
-    """A net as a file holds it: the logits of one target made calibrated probabilities."""
+    """A net as a file holds it: the logits of one target made calibrated probabilities, and where ``every`` is set,
+    those of all targets after the states.
+    """
 
-    def __init__(self, net: torch.nn.Module, temperature: float = 1.0, target: int = 0) -> None:
+    def __init__(
+        self,
+        net: torch.nn.Module,
+        calibrations: Sequence[Calibration] = (none(),),
+        target: int = 0,
+        every: bool = False,
+    ) -> None:
         super().__init__()
+        if not 0 <= target < len(calibrations):
+            raise ValueError(f"target {target}: the model has {len(calibrations)}, counted from 0")
         self.net = net
         self.target = target
-        self.register_buffer("sharpness", torch.tensor([1 / temperature], dtype=torch.float32))
-
-    sharpness: torch.Tensor
+        self.every = every
+        self.calibrations = torch.nn.ModuleList([c.module() for c in calibrations])
 
     def forward(self, row: torch.Tensor, *states: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Raw row (b, k), states -> probabilities (b, classes), states after."""
+        """Raw row (b, k), states -> probabilities (b, classes), states after[, probabilities (b, targets, classes)]."""
         logits, *after = self.net(row, *states)  # (b, targets, classes)
-        one = logits.narrow(1, self.target, 1).reshape(-1, logits.shape[-1])
-        return torch.softmax(one * self.sharpness, dim=1), *after
+        if not self.every:
+            return self.probabilities(logits, self.target), *after
+        each = [self.probabilities(logits, i) for i in range(len(self.calibrations))]
+        return each[self.target], *after, torch.cat([p.unsqueeze(1) for p in each], dim=1)
+
+    def probabilities(self, logits: torch.Tensor, target: int) -> torch.Tensor:
+        """Logits (b, targets, classes) -> those of one target, calibrated (b, classes)."""
+        one = logits.narrow(1, target, 1).reshape(-1, logits.shape[-1])
+        calibrated: torch.Tensor = self.calibrations[target](one)
+        return calibrated
 
     def start(self, batch: int = 1) -> tuple[torch.Tensor, ...]:
         """Fresh states."""
         return self.net.start(batch)
 
 
+class Whole(torch.nn.Module):
+    """A windowed net for a server that keeps no state: whole windows of raw rows in, probabilities out."""
+
+    def __init__(self, served: Served) -> None:
+        super().__init__()
+        self.served = served
+
+    def forward(self, rows: torch.Tensor) -> torch.Tensor:
+        """Raw rows (b, window, k), oldest first -> probabilities (b, classes)."""
+        net = self.served.net
+        x, _ = net.inputs(rows)
+        return self.served.probabilities(net.look(x), self.served.target)
+
+
+def served(model: Any, contract: Contract, target: int = 0) -> Served:
+    """The net of a fitted ``estimator.NetEstimator`` as its file holds it."""
+    several = horizons(contract)
+    if several and len(several) != model.targets:
+        raise ValueError(f"{len(several)} horizons in the contract, {model.targets} targets in the model")
+    return Served(model.net, model.calibrations, target, bool(several)).eval()
+
+
+def horizons(contract: Contract) -> tuple[str, ...]:
+    """Those of a net that answers for several."""
+    return getattr(contract, "horizons", ())
+
+
+def export_estimator(
+    model: Any,
+    path: Path,
+    contract: Contract,
+    golden: NDArray[np.float32] | None,
+    *,
+    target: int = 0,
+    dynamic: bool = False,
+) -> Contract:
+    """Write a fitted ``estimator.NetEstimator``; what the net itself knows goes into the contract."""
+    module = served(model, contract, target)
+    contract = replace(
+        contract,
+        kind=model.name,
+        states=tuple(model.net.states),
+        warm_up=int(model.net.warm_up),
+        calibration=model.calibrations[target].record(),
+        missing="taken as the column's training median, inside the graph",
+    )
+    return export_net(module, contract, golden, path, dynamic)
+
+
 def export_net(
-    net: torch.nn.Module, contract: Contract, golden: NDArray[np.float32], path: Path, dynamic: bool = False
+    net: torch.nn.Module, contract: Contract, golden: NDArray[np.float32] | None, path: Path, dynamic: bool = False
 ) -> Contract:
     """Write a served net, ``forward(row, *states) -> (scores, *states)`` (see :class:`Served`), to ``path``; return the
     contract as written.
@@ -58,27 +127,54 @@ def export_net(
     golden: (n, k) raw rows, some values unknown; their scores are computed by the written file and stored in it.
     dynamic: a variant with a free batch dimension, for a server that batches; :meth:`Model.load` takes the static one.
     """
-    generator = torch.Generator().manual_seed(1)
     rows = 2 if dynamic else 1  # a dimension of one would be specialised
     shapes = [(rows, contract.width), *((rows, *s.shape[1:]) for s in contract.states)]
-    example = tuple(torch.randn(shape, generator=generator) for shape in shapes)
     batch = torch.export.Dim("batch", min=1, max=4096)
+    proto = _exported(
+        net,
+        shapes,
+        ["row", *(s.input for s in contract.states)],
+        ["scores", *(s.output for s in contract.states), *(["scores_all"] if horizons(contract) else [])],
+        ({0: batch}, tuple({0: batch} for _ in shapes[1:])) if dynamic else None,
+    )
+    return write(proto, contract, None if dynamic else golden, path)
+
+
+def export_windows(model: Any, path: Path, contract: Contract, *, target: int = 0) -> Contract:
+    """Write the third variant of a windowed net: ``rows`` (batch, window, k) -> ``scores`` (batch, classes), no states,
+    for a server that keeps the windows itself. :meth:`Model.load` does not take it. Running means over other time
+    frames start with the window. Raises ValueError for a net that streams: it has no window.
+    """
+    if not hasattr(model.net, "window"):
+        raise ValueError(f"{model.name} streams: it has no window to be given whole")
+    module = Whole(Served(model.net, model.calibrations, target)).eval()
+    shape = (2, model.net.window, contract.width)
+    proto = _exported(module, [shape], ["rows"], ["scores"], ({0: torch.export.Dim("batch", min=1, max=4096)},))
+    contract = replace(contract, kind=model.name, states=(), warm_up=0, golden=None)
+    return write(proto, contract, None, path)
+
+
+def _exported(
+    module: torch.nn.Module, shapes: Sequence[tuple[int, ...]], inputs: list[str], outputs: list[str], dynamic: Any
+) -> onnx.ModelProto:
+    generator = torch.Generator().manual_seed(1)
+    example = tuple(torch.randn(shape, generator=generator) for shape in shapes)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # else: that torchvision is not installed
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's own, about its own use of its own
         program = torch.onnx.export(
-            net.eval(),
+            module.eval(),
             example,
             dynamo=True,
             opset_version=OPSET,
             external_data=False,
-            input_names=["row", *(s.input for s in contract.states)],
-            output_names=["scores", *(s.output for s in contract.states)],
-            dynamic_shapes=({0: batch}, tuple({0: batch} for _ in shapes[1:])) if dynamic else None,
+            input_names=inputs,
+            output_names=outputs,
+            dynamic_shapes=dynamic,
             verbose=False,
         )
     assert program is not None
-    return write(program.model_proto, contract, None if dynamic else golden, path)
+    return program.model_proto
 
 
 def write(model: onnx.ModelProto, contract: Contract, golden: NDArray[np.float32] | None, path: Path) -> Contract:
