@@ -91,7 +91,7 @@ def _arrays(s: Series):
 def test_the_linear_floor_is_scikit_learn_s(market):
     linear = pytest.importorskip("sklearn.linear_model", reason="an oracle, part of [test]")
     train, valid, test = market
-    model = estimator.build("logistic", COLUMNS, targets=2, calibrate="none").fit(train, valid)
+    model = estimator.build("logistic", COLUMNS, targets=2, calibration="none").fit(train, valid)
     scaled = [model.net.inputs.normalise(torch.from_numpy(s.rows)).numpy() for s in (*train, *test)]
     label = np.concatenate([s.label[:, 1] for s in train])
     known = label >= 0

@@ -15,6 +15,8 @@ so nets can be trained on a machine that has torch and little else.
 
 from __future__ import annotations
 
+import json
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from importlib import import_module
@@ -70,29 +72,17 @@ class Estimator(Protocol):
         """One file, which ``load`` reads."""
 
 
-TREES = ("catboost", "lightgbm", "random_forest", "xgboost")
 ENSEMBLES = ("average", "dynamic", "stacking")
-ALIASES = {"gbdt": "lightgbm"}
 
 
 def names() -> tuple[str, ...]:
     """Every estimator that is here: the linear floor, nets, trees, ensembles."""
-    from smartcore.learn import nets
-
-    found = ["logistic", *nets.names()]
-    found += [name for name in TREES if _there(f"trees.{name}")]
-    found += ENSEMBLES if _there("ensemble") else ()
-    return tuple(found)
+    return tuple(name for known in _registry().values() for name in known)
 
 
 def family(name: str) -> str:
-    """ "linear", "net", "tree" or "ensemble". Raises ValueError for an unknown name."""
-    from smartcore.learn import nets
-
-    name = ALIASES.get(name, name)
-    if name == "logistic":
-        return "linear"
-    for family, known in (("tree", TREES), ("ensemble", ENSEMBLES), ("net", nets.names())):
+    """"linear", "net", "tree" or "ensemble". Raises ValueError for an unknown name."""
+    for family, known in _registry().items():
         if name in known:
             return family
     raise ValueError(f"no model {name!r}: there is {', '.join(names())}")
@@ -101,18 +91,16 @@ def family(name: str) -> str:
 def build(name: str, columns: Sequence[str], *, classes: int = 3, targets: int = 1, **config: Any) -> Estimator:
     """A fresh estimator. ``config`` fills the fields of its configuration; a net takes those of ``train.Config`` too.
 
-    Raises ValueError for an unknown name, TypeError for a field that it does not have.
+    All take ``calibration``: "temperature" (the default), "isotonic" or "none". Raises ValueError for an unknown name,
+    TypeError for a field that it does not have.
     """
-    name = ALIASES.get(name, name)
-    kind = family(name)
-    if kind == "tree":
-        return import_module(f"smartcore.learn.trees.{name}").build(columns, classes=classes, targets=targets, **config)
-    if kind == "ensemble":
-        return import_module("smartcore.learn.ensemble").build(
-            name, columns, classes=classes, targets=targets, **config
-        )
-    cls = LinearEstimator if kind == "linear" else NetEstimator
-    return cls(name, columns, classes=classes, targets=targets, **config)
+    found = family(name)
+    if found == "linear":
+        return LinearEstimator(name, columns, classes=classes, targets=targets, **config)
+    if found == "net":
+        return NetEstimator(name, columns, classes=classes, targets=targets, **config)
+    made: Estimator = _module(found).build(name, columns, classes=classes, targets=targets, **config)
+    return made
 
 
 def load(path: Path | str) -> Estimator:
@@ -120,10 +108,15 @@ def load(path: Path | str) -> Estimator:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no trained model {str(path)!r}: make one with smartcore train")
+    told = _about(path)
+    if told is not None:
+        for family in ("tree", "ensemble"):
+            if told.get("name") in _registry()[family]:
+                other: Estimator = _module(family).load(path)
+                return other
+        raise ValueError(f"{path.name} holds {told.get('name')!r}, which this release does not know")
     record = _read(path)
-    if record["estimator"] in ("net", "linear"):
-        return (LinearEstimator if record["estimator"] == "linear" else NetEstimator).from_record(record)
-    raise ValueError(f"{path.name} holds a {record['estimator']!r}, which this release does not know")
+    return (LinearEstimator if record["estimator"] == "linear" else NetEstimator).from_record(record)
 
 
 def probabilities(model: Estimator, series: Sequence[Series]) -> NDArray[np.float64]:
@@ -140,8 +133,8 @@ class NetEstimator:
     """A net, what it was trained with, and its calibration.
 
     training: of ``train.Config``; fields of it may be given by name among ``config`` as well, where the net's own
-    configuration has none of that name. calibrate: "temperature", "isotonic" or "none". device: "auto" takes CUDA where
-    it is.
+    configuration has none of that name. calibration: "temperature", "isotonic" or "none". device: "auto" takes CUDA
+    where it is. checkpoint: a file, written after every round; where it exists, training goes on from it.
     """
 
     family = "net"
@@ -154,8 +147,9 @@ class NetEstimator:
         classes: int = 3,
         targets: int = 1,
         training: Any = None,
-        calibrate: str = "temperature",
+        calibration: str = "temperature",
         device: str = "auto",
+        checkpoint: Path | str | None = None,
         **config: Any,
     ) -> None:
         from smartcore.learn import train
@@ -164,8 +158,9 @@ class NetEstimator:
         self.columns = tuple(columns)
         self.classes = classes
         self.targets = targets
-        self.calibrate = calibrate
+        self.method = calibration
         self.device = device
+        self.checkpoint = checkpoint
         own = {f.name for f in fields(self.kind[1])} - {"columns", "targets", "classes"}
         other = {f.name for f in fields(train.Config)}
         for field in config:
@@ -182,7 +177,9 @@ class NetEstimator:
         self.net: Any = None
         self.calibrations: tuple[Calibration, ...] = (none(),) * targets
         self.history: tuple[Any, ...] = ()
-        """Losses of each round, as ``train.Fitted`` has them."""
+        """(training loss, validation loss) of each round."""
+        self.peak = 0
+        """Bytes that training took at most, see ``train.peak_memory``."""
 
     @property
     def kind(self) -> tuple[Any, Any]:
@@ -205,11 +202,11 @@ class NetEstimator:
 
         torch.manual_seed(seed)
         self.net = self._made(normal_scores(train))
-        self.history = self._learn(train, valid, seed)
+        self._learn(train, valid, seed)
         logits = self.logits(valid)
         label = np.concatenate([s.label for s in valid])
         self.calibrations = tuple(
-            fit_calibration(self.calibrate, logits[:, i], label[:, i]) if (label[:, i] >= 0).any() else none()
+            fit_calibration(self.method, logits[:, i], label[:, i]) if (label[:, i] >= 0).any() else none()
             for i in range(self.targets)
         )
         return self
@@ -217,7 +214,7 @@ class NetEstimator:
     def logits(self, series: Sequence[Series]) -> NDArray[np.float32]:
         from smartcore.learn import train
 
-        return train.predict(self._fitted(), series)[0]
+        return train.predict(self._fitted(), series, self.device)[0]
 
     def export(
         self, path: Path, contract: Any, golden: NDArray[np.float32] | None, *, target: int = 0, dynamic: bool = False
@@ -242,7 +239,7 @@ class NetEstimator:
             "targets": self.targets,
             "config": dict(self.config),
             "training": asdict(self.training),
-            "calibrate": self.calibrate,
+            "calibration": self.method,
             "calibrations": [c.record() for c in self.calibrations],
             "weights": {k: v.detach().to("cpu", copy=True) for k, v in self._fitted().state_dict().items()},
             "history": [list(map(float, row)) for row in self.history],
@@ -259,7 +256,7 @@ class NetEstimator:
             record["columns"],
             classes=record["classes"],
             targets=record["targets"],
-            calibrate=record["calibrate"],
+            calibration=record["calibration"],
             training=train.Config(**{k: v for k, v in record["training"].items() if k in known}),
             **record["config"],
         )
@@ -277,11 +274,12 @@ class NetEstimator:
             config(columns=len(self.columns), targets=self.targets, classes=self.classes, **self.config), knots
         )
 
-    def _learn(self, train: Sequence[Series], valid: Sequence[Series], seed: int) -> tuple[Any, ...]:
-        """Train the net in place; the losses on the way."""
+    def _learn(self, train: Sequence[Series], valid: Sequence[Series], seed: int) -> None:
+        """Train the net in place."""
         from smartcore.learn.train import fit
 
-        return fit(self.net, train, valid, self.training, seed).history
+        found = fit(self.net, train, valid, self.training, seed, self.device, self.checkpoint)
+        self.net, self.history, self.peak = found.net, found.history, found.peak
 
     def _fitted(self) -> Any:
         if self.net is None:
@@ -303,10 +301,33 @@ class LinearEstimator(NetEstimator):
 
         return Linear, Config
 
-    def _learn(self, train: Sequence[Series], valid: Sequence[Series], seed: int) -> tuple[Any, ...]:
+    def _learn(self, train: Sequence[Series], valid: Sequence[Series], seed: int) -> None:
         from smartcore.learn.linear import solve
 
-        return solve(self.net, train)
+        self.history = solve(self.net, train)
+
+
+def _registry() -> dict[str, tuple[str, ...]]:
+    """Family -> names."""
+    from smartcore.learn import nets
+
+    spec = find_spec("smartcore.learn.trees")
+    trees = import_module("smartcore.learn.trees").names() if spec and spec.submodule_search_locations else ()
+    several = ENSEMBLES if find_spec("smartcore.learn.ensemble") else ()
+    return {"linear": ("logistic",), "net": nets.names(), "tree": trees, "ensemble": several}
+
+
+def _module(family: str) -> Any:
+    return import_module({"tree": "smartcore.learn.trees", "ensemble": "smartcore.learn.ensemble"}[family])
+
+
+def _about(path: Path) -> dict[str, Any] | None:
+    """What trees and ensembles say of themselves in their files; None for a net's."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return json.loads(archive.read("about.json")) if "about.json" in archive.namelist() else None
+    except zipfile.BadZipFile:
+        return None
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -319,13 +340,6 @@ def _read(path: Path) -> dict[str, Any]:
     except Exception as error:  # torch raises many kinds for what is not its own
         raise ValueError(f"{path.name} is no trained model of this release: {error}") from error
     return record
-
-
-def _there(module: str) -> bool:
-    try:
-        return find_spec(f"smartcore.learn.{module}") is not None
-    except ModuleNotFoundError:
-        return False
 
 
 def _plain(value: Any) -> Any:
