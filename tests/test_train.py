@@ -281,7 +281,6 @@ def test_recomputed_blocks_give_the_same_gradient():
             super().__init__(config, knots)
             width = config.window * self.inputs.width
             self.blocks = torch.nn.ModuleList(torch.nn.Linear(width, width) for _ in range(3))
-            self.seen = 0
 
         def look(self, x):
             x = x.flatten(1)

@@ -67,7 +67,8 @@ class Config:
     """"float32", "bfloat16" (products of matrices in bfloat16, all else in float32), or "auto": the latter on CUDA.
     Validation is in float32, as live."""
     checkpointing: bool = False
-    """Keep of each block (members of a net's ModuleLists) its input only, and compute the rest again going backward."""
+    """Keep only what goes into each of a net's ``blocks``, and compute the rest again going backward. A net that has
+    no ``blocks`` is trained as ever."""
     memory_limit: int = 0
     """Bytes; more than that at the end of a round raises MemoryError. 0: no limit."""
     graph: bool = True
@@ -501,31 +502,24 @@ def _nothing() -> Iterator[None]:
 
 @contextmanager
 def _recomputing(net: nn.Module) -> Iterator[None]:
-    """Every member of the net's outermost ModuleLists keeps its input only in training."""
-    blocks: list[nn.Module] = []
-
-    def visit(module: nn.Module) -> None:
-        for child in module.children():
-            if isinstance(child, nn.ModuleList):
-                blocks.extend(child)
-            else:
-                visit(child)
-
-    visit(net)
-    for block in blocks:
-        plain = block.forward
-
-        def lean(*args: Any, plain: Any = plain, **kwargs: Any) -> Any:
-            if not torch.is_grad_enabled():
-                return plain(*args, **kwargs)
-            return recompute(plain, *args, use_reentrant=False, **kwargs)
-
-        block.forward = lean
+    """Every member of what a net calls ``blocks`` keeps, in training, only what went into it."""
+    lists = [m for name, m in net.named_modules() if name.rpartition(".")[2] == "blocks"]
+    places = [(block, call) for m in lists for block in m.children() for call in ("forward", "scan")]
+    places = [(block, call) for block, call in places if hasattr(block, call)]
+    for block, call in places:
+        setattr(block, call, _lean(getattr(block, call)))
     try:
         yield
     finally:
-        for block in blocks:
-            del block.forward
+        for block, call in places:
+            delattr(block, call)
+
+
+def _lean(plain: Any) -> Any:
+    def call(*args: Any) -> Any:
+        return recompute(plain, *args, use_reentrant=False) if torch.is_grad_enabled() else plain(*args)
+
+    return call
 
 
 def _class_weights(
