@@ -82,6 +82,10 @@ def names() -> tuple[str, ...]:
 
 def family(name: str) -> str:
     """"linear", "net", "tree" or "ensemble". Raises ValueError for an unknown name."""
+    from smartcore.learn import nets
+
+    if name in nets.PRESETS:
+        return "net"
     for family, known in _registry().items():
         if name in known:
             return family
