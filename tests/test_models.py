@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
@@ -9,8 +10,11 @@ import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
+import model_files
 import numpy as np
 import pytest
+import streams
+from model_files import rows
 
 import smartcore as sc
 from smartcore.errors import ContractMismatch, CorruptSnapshot
@@ -43,14 +47,6 @@ def gru():
     return Model.load("gru")
 
 
-def rows(model: Model, n: int, seed: int = 0, unknown: float = 0.05) -> np.ndarray:
-    """Raw rows (n, columns) around the model's golden ones, some values unknown."""
-    rng = np.random.default_rng(seed)
-    golden = np.nan_to_num(model.contract.golden.rows.astype(float))
-    table = golden[rng.integers(len(golden), size=n)] * rng.lognormal(0, 0.5, (n, golden.shape[1]))
-    return np.where(rng.random(table.shape) < unknown, np.nan, table)
-
-
 def contract() -> Contract:
     return Contract(
         name="toy", kind="gru", columns=("rsi_14", "spread"), fingerprint="ab12", sample="1s", bars=None,
@@ -58,6 +54,7 @@ def contract() -> Contract:
         states=(State("h", "h_next", (1, 4)),), warm_up=3, missing="mean", trained_on={"seed": 1},
         calibration={"method": "temperature", "temperature": 1.25},
         metrics={"macro_f1": [0.5, 0.01], "log_loss": float("nan")}, created_with={"torch": "2"},
+        horizons=("10s", "60s"),
         golden=Golden(np.float32([[0.1, np.nan], [1e-30, 3.0]]), np.float32([[0.2, 0.3, 0.5]] * 2)),
         cache_key="k",
     )  # fmt: skip
@@ -85,6 +82,10 @@ def test_contract_survives_its_metadata():
         (lambda p: p.update({"smartcore.version": "99"}), "layout 99 is newer"),
         (lambda p: p.pop("smartcore.columns"), "damaged.*columns"),
         (lambda p: p.update({"smartcore.states": "{"}), "damaged"),
+        (lambda p: p.update({"smartcore.states": '[["h", "h_next", [2, 4]]]'}), "damaged.*says of states"),
+        (lambda p: p.update({"smartcore.horizons": '["60s"]'}), "damaged.*says of horizons"),
+        (lambda p: p.update({"smartcore.columns": '["spread", "spread"]'}), "damaged.*says of columns"),
+        (lambda p: p.update({"smartcore.golden": "[[], [], 1e-4]"}), "damaged.*says of golden"),
     ],
 )
 def test_foreign_metadata_is_refused(change, says):
@@ -92,6 +93,31 @@ def test_foreign_metadata_is_refused(change, says):
     change(props)
     with pytest.raises(ContractMismatch, match=says):
         Contract.from_metadata(props)
+
+
+@pytest.mark.parametrize("field", [k for k in contract().to_metadata() if k.startswith("smartcore.")])
+def test_damage_is_refused_whatever_it_is(field):
+    """Another kind of value anywhere is read or refused in one way, and never breaks the reader."""
+    junk = ["", "null", "1", "-1", "0.5", "1e999", "NaN", "true", '"x"', "[]", "[1]", "[[]]", '[["a"]]', '["a", [1]]']
+    junk += ["{}", '{"a": [1]}', '[[["x", 1]], [[null]], 1]', "[[[0, 0]], [[null, 1, 1]], 1e-4]", "[" * 3000]
+    read = []
+    for text in junk:
+        props = contract().to_metadata()
+        props[field] = text
+        try:
+            one = Contract.from_metadata(props)
+        except ContractMismatch:
+            continue
+        assert Contract.from_metadata(one.to_metadata()).to_metadata() == one.to_metadata()
+        read.append(text)
+    assert len(read) <= 3, read
+
+
+def test_older_contracts_have_one_horizon_and_one_row_a_call():
+    props = contract().to_metadata()
+    del props["smartcore.horizons"], props["smartcore.dynamic"]
+    old = Contract.from_metadata(props)
+    assert old.horizons == () and old.dynamic is False
 
 
 # --- the shipped files ----------------------------------------------------------------------------
@@ -113,6 +139,7 @@ def test_shipped_file_is_small_current_and_has_an_honest_card(name):
     assert c.name == name and c.fingerprint == sc.FeatureSet(list(c.columns)).fingerprint
     assert c.fingerprint in card
     assert c.trained_on["data"].startswith("SIMULATED")
+    assert c.trained_on["rows"] > 0 and int(c.trained_on["rows_hash"], 16)
     assert set(c.columns) <= set(sc.FeatureSet.default().columns)
     walk = next(iter(c.metrics["control"].values()))
     # Labels of ten seconds overlap, so 10^4 rows are a thousand bets and chance alone gives an MCC of about 0.03.
@@ -219,6 +246,77 @@ def test_the_state_matters_and_reset_forgets_it(gru):
     np.testing.assert_array_equal(gru.run(table), first)
 
 
+def test_warm_is_history_from_a_fresh_state(gru):
+    table = rows(gru, 90)
+    gru.run(table[::-1])
+    assert gru.warm(table[:70]) is gru and gru.ready and gru.steps == 70
+    np.testing.assert_array_equal(gru.run(table[70:]), gru.fork().run(table)[70:])
+
+
+def test_rehearsal_touches_nothing(model):
+    table = rows(model, 20)
+    other = model.fork()
+    for row in table:
+        model.rehearse()
+        np.testing.assert_array_equal(model.step(row), other.step(row))
+        model.rehearse()
+        assert model.snapshot() == other.snapshot() and model.missing == other.missing
+        np.testing.assert_array_equal(model.all_scores, other.all_scores)
+
+
+def test_one_horizon_is_all_horizons(model):
+    assert model.all_scores.shape == (1, 3) and np.isnan(model.all_scores).all()
+    scores = model.step(rows(model, 1)[0])
+    np.testing.assert_array_equal(model.all_scores, scores[None])
+    model.reset()
+    assert np.isnan(model.all_scores).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_horizon_of_a_net_that_answers_for_several(name, tmp_path):
+    pytest.importorskip("onnx", reason="making a file of two horizons needs onnx, part of [train]")
+    path = model_files.rewritten(name, tmp_path / "two.onnx", model_files.two_horizons)
+    model, plain = Model.load(path), Model.load(name)
+    assert model.contract.horizons == ("10s", "60s") and model.all_scores.shape == (2, 3)
+    for row in rows(plain, 20):
+        scores = model.step(row)
+        np.testing.assert_array_equal(scores, plain.step(row))
+        near, far = model.all_scores
+        np.testing.assert_array_equal(near, scores)
+        half = np.sqrt(scores) / np.sqrt(scores).sum()  # what half the logits come to
+        np.testing.assert_allclose(far, half, atol=1e-6)
+    kept = model.all_scores
+    model.step(rows(plain, 1, seed=9)[0])
+    assert not np.array_equal(kept, model.all_scores)  # an array of its own
+
+
+def test_memory_is_kept_alive(model):
+    """An OrtValue borrows memory; with nobody to keep it, what it borrowed is soon somebody else's."""
+    table = rows(model, 40)
+    expected = model.run(table)
+    fresh = Model.load(model.contract.name).fork()  # what it was forked of is gone
+    gc.collect()
+    for row, want in zip(table, expected, strict=True):
+        litter = [np.full(size, np.nan, np.float32) for size in (3, 32, 40) for _ in range(100)]
+        np.testing.assert_array_equal(fresh.step(row), want)
+        del litter
+
+
+def test_engine_and_model_kept_together_go_on_to_the_last_bit(gru):
+    """What a bot writes down before it stops, and takes up when it starts again."""
+    events = streams.small()
+    engine = sc.Engine(list(gru.contract.columns))
+    gru.bind(engine.features)
+    half = len(events) // 2
+    gru.run(engine.run(events[:half], sample="1s"))
+    kept = engine.snapshot(), gru.snapshot()
+    expected = gru.run(engine.run(events[half:], sample="1s"))
+    assert len(expected) > 30
+    engine, model = sc.Engine.restore(kept[0]), Model.load("gru")
+    model.bind(engine.features).restore(kept[1])
+    np.testing.assert_array_equal(model.run(engine.run(events[half:], sample="1s")), expected)
+
+
 def test_fork_has_a_state_of_its_own(gru):
     table = rows(gru, 30)
     first = gru.run(table)
@@ -322,12 +420,30 @@ def test_other_scores_than_when_exported_are_refused(tmp_path):
     assert Model.load(path, verify=False).contract.name == "gru"
 
 
-def test_a_graph_other_than_its_contract_is_refused(tmp_path):
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("horizons", ["10s", "60s"]),
+        ("states", [["h", "h_next", [1, 9]]]),
+        ("dynamic", True),
+        ("golden", None),  # and a column less
+    ],
+)
+def test_a_graph_other_than_its_contract_is_refused(tmp_path, key, value):
     def change(props):
-        props["smartcore.columns"] = json.dumps(json.loads(props["smartcore.columns"])[:-1])
+        props[f"smartcore.{key}"] = json.dumps(value)
+        if key == "golden":
+            props["smartcore.columns"] = json.dumps(json.loads(props["smartcore.columns"])[:-1])
 
     with pytest.raises(ContractMismatch, match="its contract says"):
         Model.load(rewritten("gbdt", tmp_path / "odd.onnx", change))
+
+
+def test_a_file_that_is_no_model_is_refused(tmp_path):
+    path = tmp_path / "odd.onnx"
+    path.write_bytes(b"not a model")
+    with pytest.raises(ContractMismatch, match=r"cannot open odd.onnx"):
+        Model.load(path)
 
 
 def test_a_file_without_a_contract_is_refused(tmp_path):

@@ -125,7 +125,7 @@ def export_net(
     contract as written.
 
     golden: (n, k) raw rows, some values unknown; their scores are computed by the written file and stored in it.
-    dynamic: a variant with a free batch dimension, for a server that batches; :meth:`Model.load` takes the static one.
+    dynamic: a variant with a free batch dimension, for ``Model.batch`` and for a server that batches.
     """
     rows = 2 if dynamic else 1  # a dimension of one would be specialised
     shapes = [(rows, contract.width), *((rows, *s.shape[1:]) for s in contract.states)]
@@ -137,7 +137,7 @@ def export_net(
         ["scores", *(s.output for s in contract.states), *(["scores_all"] if horizons(contract) else [])],
         ({0: batch}, tuple({0: batch} for _ in shapes[1:])) if dynamic else None,
     )
-    return write(proto, contract, None if dynamic else golden, path)
+    return write(proto, replace(contract, dynamic=dynamic), golden, path)
 
 
 def export_windows(model: Any, path: Path, contract: Contract, *, target: int = 0) -> Contract:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +109,7 @@ def export_trees(
         [numpy_helper.from_array(np.array([1 / temperature], np.float32), "sharpness")],
     )
     opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", 3)]
-    return write(helper.make_model(graph, opset_imports=opsets), contract, None if dynamic else golden, path)
+    return write(helper.make_model(graph, opset_imports=opsets), replace(contract, dynamic=dynamic), golden, path)
 
 
 def _ensemble(booster: lightgbm.Booster, width: int) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 Importing this needs NumPy only; onnxruntime loads with the first model.
 """
 
+from smartcore.models.batch import Batch
 from smartcore.models.contract import CLASSES, Contract, Golden, State
 from smartcore.models.session import BUILTIN, Model, builtin
 
-__all__ = ["BUILTIN", "CLASSES", "Contract", "Golden", "Model", "State", "builtin"]
+__all__ = ["BUILTIN", "CLASSES", "Batch", "Contract", "Golden", "Model", "State", "builtin"]

@@ -31,8 +31,8 @@ file by itself.
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A recurrent tensor the caller carries from one step to the next: graph input, graph output, shape;
-    zeros at the start.
+    """A tensor the caller carries from one step to the next: graph input, graph output, shape of one instrument's,
+    (1, ...); zeros at the start. What it holds is the net's business: a recurrent state, keys and values, a window.
     """
 
     input: str
@@ -70,7 +70,7 @@ class Contract:
 
     name: str
     kind: str
-    """"gru" (recurrent) or "gbdt" (gradient-boosted trees)."""
+    """What it is, as ``smartcore.learn`` names it: "gru", "tcn", "lightgbm", "stacking" ..."""
     columns: tuple[str, ...]
     """The columns of a feature set that the model reads, in the order of its input."""
     fingerprint: str
@@ -80,6 +80,7 @@ class Contract:
     bars: str | None
     """How bars were made in training, as in ``Engine(bars=...)``; None where they came as events."""
     horizon: str
+    """How far ahead the scores look, "10s"; of ``horizons``, the one that decides."""
     label: str
     """The label rule in words."""
     thresholds: tuple[float, float] | None = None
@@ -93,9 +94,21 @@ class Contract:
     missing: str = ""
     """What the graph does with an unknown (NaN) value."""
     trained_on: Mapping[str, Any] = field(default_factory=dict)
+    """What it learned from, plain JSON. Always ``data`` (what it is, in words), ``rows`` (how many) and ``rows_hash``
+    (``learn.data.digest`` of the training rows); of recorded data also ``period``: first and last moment, ISO 8601 in
+    UTC, ``["2025-01-01T00:00:00+00:00", "2025-06-30T23:59:00+00:00"]``. The rest is the recipe's.
+    """
     metrics: Mapping[str, Any] = field(default_factory=dict)
     created_with: Mapping[str, str] = field(default_factory=dict)
     golden: Golden | None = None
+    horizons: tuple[str, ...] = ()
+    """Where one net answers for several: all of them, ``horizon`` too. The graph then has a second output,
+    "scores_all" (1, horizons, classes), in this order. Empty: ``horizon`` alone.
+    """
+    dynamic: bool = False
+    """The first dimension of every input and output is free, so that one call steps many instruments
+    (``Model.batch``). False: it is 1, which CoreML needs.
+    """
     version: int = LAYOUT
     cache_key: str = ""
 
@@ -131,13 +144,17 @@ class Contract:
                 f"(keys: {', '.join(sorted(props)) or 'none'}); write it with smartcore.learn.export"
             )
         try:
-            raw = {key[len(PREFIX) :]: json.loads(text) for key, text in props.items() if key.startswith(PREFIX)}
+            raw = {
+                key[len(PREFIX) :]: json.loads(text, parse_constant=_refuse)
+                for key, text in props.items()
+                if key.startswith(PREFIX)
+            }
             if raw["version"] > LAYOUT:
                 raise ContractMismatch(
                     f"contract layout {raw['version']} is newer than {LAYOUT}, the newest known here"
                 )
             values: dict[str, Any] = {f.name: raw[f.name] for f in fields(cls) if f.name in raw}
-            for name in ("columns", "classes"):
+            for name in {"columns", "classes", "horizons"} & values.keys():
                 values[name] = tuple(values[name])
             if values.get("thresholds") is not None:
                 values["thresholds"] = tuple(values["thresholds"])
@@ -145,11 +162,59 @@ class Contract:
             if values["golden"] is not None:
                 rows, scores, tolerance = values["golden"]
                 values["golden"] = Golden(np.array(rows, np.float32), np.array(scores, np.float32), tolerance)
-            return cls(**values, cache_key=props.get(CACHE_KEY, ""))
-        except (KeyError, TypeError, ValueError) as error:
-            if isinstance(error, ContractMismatch):
-                raise
+            contract = cls(**values, cache_key=props.get(CACHE_KEY, ""))
+            contract._check()
+            return contract
+        except ContractMismatch:
+            raise
+        except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
             raise ContractMismatch(f"damaged smartcore contract: {type(error).__name__}: {error}") from error
+
+    def _check(self) -> None:
+        """That what was read is of the kind it is said to be; raises ValueError."""
+        words = ("name", "kind", "fingerprint", "sample", "horizon", "label", "missing")
+        lists = ("columns", "classes", "horizons")
+        tables = ("calibration", "trained_on", "metrics", "created_with")
+        good = {
+            **{name: isinstance(getattr(self, name), str) for name in words},
+            **{name: all(isinstance(word, str) for word in getattr(self, name)) for name in lists},
+            **{name: isinstance(getattr(self, name), Mapping) for name in tables},
+        }
+        good["columns"] &= len(set(self.columns)) == self.width > 0
+        good["classes"] &= len(self.classes) > 1
+        good["horizons"] &= not self.horizons or self.horizon in self.horizons
+        good["bars"] = self.bars is None or isinstance(self.bars, str)
+        good["thresholds"] = self.thresholds is None or [_number(t) for t in self.thresholds] == [True, True]
+        good["states"] = all(
+            isinstance(s.input, str) and isinstance(s.output, str) and s.shape[0] == 1 and all(map(_count, s.shape))
+            for s in self.states
+        )
+        good["warm_up"] = self.warm_up == 0 or _count(self.warm_up)
+        good["version"] = _count(self.version)
+        good["dynamic"] = isinstance(self.dynamic, bool)
+        g = self.golden
+        good["golden"] = g is None or (
+            len(g.rows) > 0
+            and g.rows.shape == (len(g.rows), self.width)
+            and g.scores.shape == (len(g.rows), len(self.classes))
+            and bool(np.isfinite(g.scores).all())
+            and _number(g.tolerance)
+        )
+        bad = [name for name, fine in good.items() if not fine]
+        if bad:
+            raise ValueError(f"what it says of {', '.join(bad)} cannot be")
+
+
+def _refuse(word: str) -> None:
+    raise ValueError(f"{word} is no JSON")
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
 def _dump(value: object) -> str:
