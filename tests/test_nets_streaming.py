@@ -7,9 +7,11 @@ The nets are found in the registry, so a new one is held to this when its line i
 from __future__ import annotations
 
 import logging
+import sys
 import warnings
 from dataclasses import fields
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -318,6 +320,19 @@ def test_nets_come_in_the_largest_sizes_asked_for(name, config):
     with torch.inference_mode():
         logits, *_ = net(torch.zeros(1, 40), *net.start())
     assert logits.shape == (1, 1, 3) and torch.isfinite(logits).all()
+
+
+def test_the_benchmark_knows_every_net_and_measures_one(monkeypatch):
+    pytest.importorskip("onnxscript", reason="the exporter is torch's with onnxscript, part of [test]")
+    monkeypatch.syspath_prepend(Path(__file__).resolve().parent.parent / "bench")
+    monkeypatch.delitem(sys.modules, "nets", raising=False)
+    import nets as bench
+
+    listed = bench.cases(set())
+    assert {name for name, *_ in listed} == set(nets.names()) and [g for *_, g in listed][:4] == [20, 20, 200, 1000]
+    assert {name for name, *_ in bench.cases({"tcn"})} == {"tcn"}
+    m = bench.measured("lstm", {"hidden": 8}, quick=True)
+    assert m["state"] == 16 and 0 < m["run"]["hot"]["p50_us"] <= m["run"]["hot"]["p99_us"]
 
 
 def test_names_and_fields_that_are_not_there_are_refused():
