@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
+from contextlib import nullcontext
 from dataclasses import fields
 from functools import cache
 from pathlib import Path
@@ -262,16 +263,35 @@ def test_attention_refuses_shapes_that_cannot_be(name, bad):
         tiny(name, **bad)
 
 
-def test_checkpointing_changes_memory_and_nothing_else():
-    grads = []
-    for checkpointing in (False, True):
-        net = tiny("streaming_transformer", checkpointing=checkpointing, dropout=0.3).train()
+@pytest.mark.parametrize("name", STREAMING)
+def test_recomputing_in_training_changes_memory_and_nothing_else(name):
+    from smartcore.learn import train
+
+    table, out = torch.stack([rows(40), rows(40, seed=1)]), []
+    for lean in (False, True):
+        net = tiny(name, dropout=0.3).train()
         torch.manual_seed(5)
-        logits, _ = net.sequence(torch.stack([rows(40), rows(40, seed=1)]))
-        logits.square().sum().backward()
-        grads.append([w.grad for w in net.parameters()])
-    for a, b in zip(*grads, strict=True):
+        with train._recomputing(net) if lean else nullcontext():
+            logits, _ = net.sequence(table)
+            logits.square().sum().backward()
+        out.append([*(w.grad for w in net.parameters()), *net.buffers()])
+    for a, b in zip(*out, strict=True):
         close(a, b, 1e-6)
+
+
+@pytest.mark.parametrize(("name", "shape"), [("gru_attention", (1, 3, 7)), ("streaming_transformer", (2, 3, 7))])
+def test_attention_of_a_decision_is_what_the_net_used(name, shape, monkeypatch):
+    from smartcore.learn.nets.band import Band
+
+    net, table = tiny(name), rows(30)
+    assert net.attention(table[:1]).shape == shape
+    looked = net.attention(table)
+    close(looked.sum(-1), torch.ones(shape[:2]))
+    used, plain = [], Band._look
+    monkeypatch.setattr(Band, "_look", lambda *a: used.append(plain(*a)) or used[-1])
+    with torch.no_grad():
+        stepped(net, table)
+    close(looked, torch.cat(used[-shape[0] :]).squeeze(2))
 
 
 def test_a_long_scan_does_not_take_memory_of_its_square():

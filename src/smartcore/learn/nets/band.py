@@ -53,8 +53,7 @@ class Band(nn.Module):
         q, k, v = torch.split(self.qkv(x), self.width, dim=1)
         keys = torch.cat([keys, k.reshape(-1, self.heads, self.size, 1)], dim=3)  # (b, heads, size, window)
         values = torch.cat([values, v.reshape(-1, self.heads, 1, self.size)], dim=2)  # (b, heads, window, size)
-        score = (q.reshape(-1, self.heads, 1, self.size) * self.size**-0.5) @ keys  # (b, heads, 1, window)
-        weight = torch.softmax(score + self.bias.unsqueeze(1), dim=-1)
+        weight = self._look(q, keys)
         out = self.out((weight @ values).reshape(-1, self.width))
         return out, keys.narrow(3, 1, self.window - 1), values.narrow(2, 1, self.window - 1)
 
@@ -83,12 +82,17 @@ class Band(nn.Module):
         """Where it looks: row (b, width) and cached keys -> (b, heads, window), oldest first, each summing to 1."""
         q, k, _ = torch.split(self.qkv(x), self.width, dim=1)
         keys = torch.cat([keys, k.reshape(-1, self.heads, self.size, 1)], dim=3)
+        return self._look(q, keys).squeeze(2)
+
+    def _look(self, q: Tensor, keys: Tensor) -> Tensor:
+        """Query (b, width), keys (b, heads, size, window) -> weights (b, heads, 1, window)."""
         score = (q.reshape(-1, self.heads, 1, self.size) * self.size**-0.5) @ keys
-        return torch.softmax(score + self.bias.unsqueeze(1), dim=-1).squeeze(2)
+        return torch.softmax(score + self.bias.unsqueeze(1), dim=-1)
 
     def _mask(self, rows: int) -> Tensor:
         """(1, heads, rows, rows + window - 1): the bias within the band, minus infinity outside it."""
-        i = torch.arange(rows, device=self.bias.device).unsqueeze(1)
-        slot = torch.arange(rows + self.window - 1, device=self.bias.device) - i  # of key j for row i, oldest first
-        inside = (slot >= 0) & (slot < self.window)
-        return self.bias[:, slot.clamp(0, self.window - 1)].masked_fill(~inside, -torch.inf).unsqueeze(0)
+        # A row of biases and as many infinities as there are rows, over and over; read in lines that are one shorter,
+        # each line has it one place further to the right. No index, whose gradient would be a sum in any order.
+        line = F.pad(self.bias, (0, rows), value=-torch.inf)  # (heads, window + rows)
+        wide = rows + self.window - 1
+        return line.repeat(1, rows)[:, : rows * wide].reshape(1, self.heads, rows, wide)

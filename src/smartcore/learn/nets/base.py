@@ -174,7 +174,8 @@ class StreamingNet(Net):
     def scan(self, x: Tensor, memory: Memory = None) -> tuple[Tensor, Memory]:
         """Inputs (b, t, w) in order, memory or None for the start -> logits (b, t, targets, classes), memory after.
 
-        The same as ``step`` in a loop, by whatever is fast in training. The memory may be in another form."""
+        The same as ``step`` in a loop, by whatever is fast in training, and the memory is the same tensors: what a scan
+        leaves, a step goes on from."""
 
     @property
     def states(self) -> tuple[State, ...]:
@@ -183,6 +184,12 @@ class StreamingNet(Net):
     def fresh(self, batch: int) -> tuple[Tensor, ...]:
         """:attr:`memory` at the start, all zeros."""
         return self._zeros(self.memory, batch)
+
+    def _before(self, rows: Tensor) -> tuple[Tensor, Memory]:
+        """Raw rows (t, k) -> inputs (1, w) of the last of them, and :attr:`memory` before it."""
+        x, _ = self.inputs(rows.unsqueeze(0))
+        memory = self.fresh(1) if len(rows) == 1 else self.scan(x[:, :-1])[1]
+        return x[:, -1], memory
 
     def forward(self, row: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
         n = len(self.inputs.states)

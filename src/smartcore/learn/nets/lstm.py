@@ -48,7 +48,8 @@ class Lstm(StreamingNet):
     def __init__(self, config: Config, knots: NDArray[np.floating]) -> None:
         super().__init__(config, knots)
         widths = [self.inputs.width, *[config.hidden] * config.layers]
-        self.norms = nn.ModuleList(BatchNorm(w) for w in widths)
+        # Not a list: what a trainer computes twice to save memory are members of lists, and these count what they see.
+        self.norms = nn.Sequential(*(BatchNorm(w) for w in widths))
         self.cells = nn.ModuleList(cells.lstm(w, config.hidden) for w in widths[:-1])
         self.dropout = nn.Dropout(config.dropout)
         self.out = self.head(config.hidden)

@@ -16,10 +16,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils.checkpoint import checkpoint
 
 from smartcore.learn.nets.band import Band
 from smartcore.learn.nets.base import Memory, NetConfig, StreamingNet
@@ -39,8 +39,6 @@ class Config(NetConfig):
     """Width of the feed-forward layers as a multiple of ``d_model``."""
     relative: str = "alibi"
     """What attention knows of age: "alibi", a fixed slope per head, or "learned", a bias per head and age."""
-    checkpointing: bool = False
-    """In training, recompute each block in the backward pass instead of keeping its activations."""
 
 
 class Block(nn.Module):
@@ -61,7 +59,7 @@ class Block(nn.Module):
         found, keys, values = self.band.step(self.norm_a(x), keys, values)
         return self._feed(x + found), keys, values
 
-    def scan(self, x: Tensor, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, x: Tensor, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Rows (b, t, d_model), cache -> rows, cache."""
         found, keys, values = self.band.scan(self.norm_a(x), keys, values)
         return self._feed(x + self.dropout(found)), keys, values
@@ -101,15 +99,21 @@ class StreamingTransformer(StreamingNet):
             after += cache
         return self.logits(self.out(self.norm(x))), *after
 
+    def attention(self, rows: Tensor) -> Tensor:
+        """Where it looked at the last of raw rows (t, k): (layers, heads, window), oldest first, each summing to 1."""
+        with torch.no_grad():
+            x, memory = self._before(rows)
+            x, out = self.enter(x), []
+            for i, block in enumerate(self.blocks):
+                out.append(block.band.weights(block.norm_a(x), memory[2 * i]))
+                x, *_ = block.step(x, *memory[2 * i : 2 * i + 2])
+        return torch.cat(out)
+
     def scan(self, x: Tensor, memory: Memory = None) -> tuple[Tensor, Memory]:
         memory = memory or self.fresh(len(x))
         x = self.dropout(self.enter(x))
         after: list[Tensor] = []
         for i, block in enumerate(self.blocks):
-            cache = memory[2 * i : 2 * i + 2]
-            if self.config.checkpointing and self.training:
-                x, *cache = checkpoint(block.scan, x, *cache, use_reentrant=False)
-            else:
-                x, *cache = block.scan(x, *cache)
+            x, *cache = block(x, *memory[2 * i : 2 * i + 2])
             after += cache
         return self.logits(self.out(self.norm(x))), tuple(after)

@@ -60,7 +60,7 @@ class Layer(nn.Module):
         y = self.conv(seen).reshape(x.shape)
         return x + self.mix(F.gelu(y)), seen.narrow(2, 1, self.before)
 
-    def scan(self, x: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
         """Rows (b, t, channels), inputs before them -> rows, inputs to keep."""
         seen = torch.cat([past, self.norm(x).transpose(1, 2)], dim=2)  # (b, channels, before + t)
         y = self.conv(seen).transpose(1, 2)
@@ -102,6 +102,6 @@ class Tcn(StreamingNet):
         x = self.enter(x)
         after: list[Tensor] = []
         for layer, past in zip(self.layers, memory or self.fresh(len(x)), strict=True):
-            x, past = layer.scan(x, past)
+            x, past = layer(x, past)
             after.append(past)
         return self.logits(self.out(self.norm(x))), tuple(after)
