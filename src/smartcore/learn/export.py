@@ -229,8 +229,10 @@ def versions() -> dict[str, str]:
         "onnx",
         "onnxscript",
         "onnxruntime",
-        "onnxmltools",
         "lightgbm",
+        "xgboost",
+        "catboost",
+        "scikit-learn",
         "numpy",
     ):
         try:
