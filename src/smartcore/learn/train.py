@@ -109,7 +109,12 @@ def fit(
     """
     place = find(device)
     with _settled(place, config.threads, seed):
-        return _Training(net, train, valid, config, seed, place, checkpoint).run()
+        training = _Training(net, train, valid, config, seed, place, checkpoint)
+        try:
+            return training.run()
+        finally:
+            # Making an optimiser leaves a cycle through frames behind, which would keep the recordings on the device.
+            vars(training).clear()
 
 
 def predict(
