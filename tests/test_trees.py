@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 
 import numpy as np
@@ -176,6 +177,34 @@ def test_growing_stops_when_validation_gets_no_better(name):
     )
     count = [len(np.unique(m.splits(m.models[0]).tree)) for m in (few, many)]
     assert count[0] < 0.5 * count[1]
+
+
+@pytest.mark.parametrize("name", trees.names())
+def test_rows_count_by_their_weight(name):
+    """Of two halves with opposite labels, the one that counts is the one that is learned."""
+    pytest.importorskip(LIBRARY.get(name, name), reason="part of [train]")
+    s, other = series(900, 1), series(900, 4)
+    turned = np.where(other.label < 0, -1, 2 - other.label).astype(np.int8)
+    for heavy in (0, 1):
+        weight = [np.full(900, 1.0 if i == heavy else 1e-3, np.float32) for i in (0, 1)]
+        both = [replace(s, weight=weight[0]), replace(other, label=turned, weight=weight[1])]
+        model = trees.build(name, COLUMNS, **SMALL[name], calibration="none").fit(both, [s])
+        hit = scores(model.prob(s.rows), s.label[:, 0])["accuracy"]
+        assert hit > 0.6 if heavy == 0 else hit < 0.4
+
+
+@pytest.mark.parametrize("name", ["xgboost", "random_forest"])
+def test_a_file_may_answer_for_every_target(name, tmp_path):
+    model, rows = grown(name), holes(50, 0.1)
+    both = replace(contract(), horizons=("1s", "2s"))
+    model.export(tmp_path / "toy.onnx", both, rows[:6], target=1)
+    toy = Model.load(tmp_path / "toy.onnx")
+    for row in rows:
+        np.testing.assert_allclose(toy.step(row.astype(float)), model.prob(row[None], 1)[0], atol=1e-6)
+        expected = [model.prob(row[None], i)[0] for i in range(2)]
+        np.testing.assert_allclose(toy.all_scores, expected, atol=1e-6)
+    with pytest.raises(ValueError, match="1 horizons in the contract, 2 targets"):
+        model.export(tmp_path / "toy.onnx", replace(contract(), horizons=("1s",)), None)
 
 
 @pytest.mark.parametrize("name", trees.names())

@@ -27,6 +27,8 @@ from smartcore.models import Contract
 
 Rows = NDArray[np.float32]
 Floats = NDArray[np.floating]
+Train = tuple[Rows, NDArray[np.int8], NDArray[np.float32] | None]
+"""Rows (n, k), labels (n,), weights (n,) or None."""
 
 
 @dataclass(frozen=True)
@@ -95,11 +97,17 @@ def last_at_most(threshold: NDArray[np.float64]) -> Rows:
     return np.where(near.astype(np.float64) > threshold, np.nextafter(near, np.float32(-np.inf)), near)
 
 
-def stack(series: Sequence[Series], target: int = 0) -> tuple[Rows, NDArray[np.int8]]:
-    """Rows (n, k) and labels (n,) of recordings for one target, without those that have no label."""
+def stack(series: Sequence[Series], target: int = 0) -> tuple[Rows, NDArray[np.int8], NDArray[np.float32] | None]:
+    """Rows (n, k), labels (n,) and weights (n,) of recordings for one target, without those that have no label; no
+    weights where no recording has any.
+    """
     rows = np.concatenate([s.rows for s in series])
     label = np.concatenate([s.label[:, target] for s in series])
-    return rows[label >= 0], label[label >= 0]
+    weight = None
+    if any(s.weight is not None for s in series):
+        weight = np.concatenate([np.ones(len(s), np.float32) if s.weight is None else s.weight for s in series])
+        weight = weight[label >= 0]
+    return rows[label >= 0], label[label >= 0], weight
 
 
 class Trees(ABC):
@@ -142,20 +150,20 @@ class Trees(ABC):
         self.models, calibrations = [], []
         for target in range(self.targets):
             rng = np.random.default_rng(seed)
-            x, y = stack(train, target)
-            checked, truth = stack(valid, target)
+            x, y, weight = stack(train, target)
+            checked, truth, _ = stack(valid, target)
             if not (len(y) and len(truth)):
                 raise ValueError(f"target {target}: {len(y)} training and {len(truth)} validation rows have a label")
             x = np.where(rng.random(x.shape, np.float32) < self.config.drop, np.float32(np.nan), x)
-            model = self.grow(x, y, checked, truth, seed)
+            model = self.grow((x, y, weight), (checked, truth), seed)
             self.models.append(model)
             calibrations.append(fit_calibration(self.method, self.scores(model, checked), truth))
         self.calibrations = tuple(calibrations)
         return self
 
     @abstractmethod
-    def grow(self, x: Rows, y: NDArray[np.int8], valid_x: Rows, valid_y: NDArray[np.int8], seed: int) -> Any:
-        """The library's model of rows (n, k) with labels (n,), stopped by what it makes of the validation rows."""
+    def grow(self, train: Train, valid: tuple[Rows, NDArray[np.int8]], seed: int) -> Any:
+        """The library's model of the training rows, stopped by what it makes of the validation rows."""
 
     @abstractmethod
     def scores(self, model: Any, rows: Rows) -> Floats:
@@ -194,31 +202,43 @@ class Trees(ABC):
         """Write one target with its calibration to ``path``; return the contract as written. See
         ``export.export_net``.
         """
-        from onnx import TensorProto, helper
+        from onnx import TensorProto, helper, numpy_helper
 
         from smartcore.learn.export import OPSET, write
 
+        several = contract.horizons
+        if several and len(several) != self.targets:
+            raise ValueError(f"{len(several)} horizons in the contract, {self.targets} targets in the model")
         rows: int | str = "batch" if dynamic else 1
-        nodes, values = self.nodes(target, "row", "logits")
-        more = self.calibrations[target].nodes("logits", "scores")
-        graph = helper.make_graph(
-            [*nodes, *more[0]],
-            contract.name,
-            [helper.make_tensor_value_info("row", TensorProto.FLOAT, [rows, len(self.columns)])],
-            [helper.make_tensor_value_info("scores", TensorProto.FLOAT, [rows, self.classes])],
-            [*values, *more[1]],
-        )
+        outputs = [helper.make_tensor_value_info("scores", TensorProto.FLOAT, [rows, self.classes])]
+        nodes, values, own = [], [], []
+        for i in range(self.targets) if several else [target]:
+            name = "scores" if i == target else f"scores_{i}"
+            for part in (self.nodes(i, "row", f"{name}.logits"), self.calibrations[i].nodes(f"{name}.logits", name)):
+                nodes += part[0]
+                values += part[1]
+            if several:
+                own.append(f"{name}.own")
+                nodes.append(helper.make_node("Unsqueeze", [name, "axis"], own[-1:]))
+        if several:
+            values.append(numpy_helper.from_array(np.array([1], np.int64), "axis"))
+            nodes.append(helper.make_node("Concat", own, ["scores_all"], axis=1))
+            shape = [rows, len(several), self.classes]
+            outputs.append(helper.make_tensor_value_info("scores_all", TensorProto.FLOAT, shape))
+        inputs = [helper.make_tensor_value_info("row", TensorProto.FLOAT, [rows, len(self.columns)])]
+        graph = helper.make_graph(nodes, contract.name, inputs, outputs, values)
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", 3)]
         contract = replace(
             contract,
             kind=self.name,
             states=(),
             warm_up=0,
+            dynamic=dynamic,
             calibration=self.calibrations[target].record(),
             missing="takes the branch that was learned for unknown values at each split",
         )
         model = helper.make_model(graph, opset_imports=opsets)
-        return write(model, contract, None if dynamic else golden, Path(path))
+        return write(model, contract, golden, Path(path))
 
     def nodes(self, target: int, row: str, out: str) -> tuple[list[Any], list[Any]]:
         """(ONNX nodes, initializers) from tensor ``row`` (b, k) to logits ``out`` (b, classes)."""

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from smartcore.learn.trees.base import Floats, Rows, Splits, Trees, TreesConfig
+from smartcore.learn.trees.base import Floats, Rows, Splits, Train, Trees, TreesConfig
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,9 @@ class CatBoost(Trees):
     Config = Config
     suffix = ".cbm"
 
-    def grow(self, x: Rows, y: NDArray[np.int8], valid_x: Rows, valid_y: NDArray[np.int8], seed: int) -> Any:
+    def grow(self, train: Train, valid: tuple[Rows, NDArray[np.int8]], seed: int) -> Any:
         c = self.config
+        x, y, weight = train
         model = catboost.CatBoostClassifier(
             iterations=c.rounds, depth=c.depth, learning_rate=c.rate, rsm=c.features, bootstrap_type="Bernoulli",
             subsample=c.rows, l2_leaf_reg=c.l2, random_seed=seed, thread_count=c.threads, nan_mode="Min",
@@ -57,7 +58,7 @@ class CatBoost(Trees):
                     bar.update()
                     return True
 
-            return model.fit(x, y, eval_set=(valid_x, valid_y), callbacks=[Bar()])
+            return model.fit(x, y, sample_weight=weight, eval_set=valid, callbacks=[Bar()])
 
     def scores(self, model: catboost.CatBoostClassifier, rows: Rows) -> Floats:
         out = np.asarray(model.predict(rows, prediction_type="RawFormulaVal", thread_count=1))

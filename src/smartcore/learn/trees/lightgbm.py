@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from smartcore.learn.trees.base import Floats, Rows, Splits, Trees, TreesConfig, last_at_most
+from smartcore.learn.trees.base import Floats, Rows, Splits, Train, Trees, TreesConfig, last_at_most
 
 ZERO = np.float32(1e-35)
 
@@ -45,9 +45,10 @@ class LightGbm(Trees):
     Config = Config
     suffix = ".txt"
 
-    def grow(self, x: Rows, y: NDArray[np.int8], valid_x: Rows, valid_y: NDArray[np.int8], seed: int) -> Any:
+    def grow(self, train: Train, valid: tuple[Rows, NDArray[np.int8]], seed: int) -> Any:
         c = self.config
-        data = lightgbm.Dataset(x, y, free_raw_data=False)
+        x, y, weight = train
+        data = lightgbm.Dataset(x, y, weight=weight, free_raw_data=False)
         params: dict[str, Any] = {
             "objective": "binary" if self.classes == 2 else "multiclass",
             "num_class": 1 if self.classes == 2 else self.classes, "num_leaves": c.leaves, "max_depth": c.depth,
@@ -61,7 +62,7 @@ class LightGbm(Trees):
                 params,
                 data,
                 c.rounds,
-                valid_sets=[lightgbm.Dataset(valid_x, valid_y, reference=data)],
+                valid_sets=[lightgbm.Dataset(*valid, reference=data)],
                 callbacks=[*stop, lambda _: bar.update()],
             )
 

@@ -17,7 +17,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.tree._tree import Tree
 
-from smartcore.learn.trees.base import Floats, Rows, Splits, Trees, TreesConfig, last_at_most
+from smartcore.learn.trees.base import Floats, Rows, Splits, Train, Trees, TreesConfig, last_at_most
 
 LEAST = 1e-3
 
@@ -41,13 +41,14 @@ class RandomForest(Trees):
     Config = Config
     suffix = ".npz"
 
-    def grow(self, x: Rows, y: NDArray[np.int8], valid_x: Rows, valid_y: NDArray[np.int8], seed: int) -> Any:
+    def grow(self, train: Train, valid: tuple[Rows, NDArray[np.int8]], seed: int) -> Any:
         c = self.config
+        x, y, weight = train
         forest = RandomForestClassifier(
             c.trees, max_depth=c.depth, min_samples_leaf=c.least, max_features=c.features, max_samples=c.rows,
             random_state=seed, n_jobs=c.threads,
         )  # fmt: skip
-        return forest.fit(x, y).set_params(n_jobs=1)
+        return forest.fit(x, y, weight).set_params(n_jobs=1)
 
     def scores(self, model: RandomForestClassifier, rows: Rows) -> Floats:
         share = np.zeros((len(rows), self.classes))

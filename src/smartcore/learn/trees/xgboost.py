@@ -14,7 +14,7 @@ import xgboost
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from smartcore.learn.trees.base import Floats, Rows, Splits, Trees, TreesConfig
+from smartcore.learn.trees.base import Floats, Rows, Splits, Train, Trees, TreesConfig
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,9 @@ class XgBoost(Trees):
     Config = Config
     suffix = ".ubj"
 
-    def grow(self, x: Rows, y: NDArray[np.int8], valid_x: Rows, valid_y: NDArray[np.int8], seed: int) -> Any:
+    def grow(self, train: Train, valid: tuple[Rows, NDArray[np.int8]], seed: int) -> Any:
         c = self.config
+        x, y, weight = train
         params: dict[str, Any] = {
             "max_depth": c.depth, "eta": c.rate, "min_child_weight": c.least, "colsample_bytree": c.features,
             "subsample": c.rows, "lambda": c.l2, "seed": seed, "tree_method": "hist", "nthread": c.threads,
@@ -63,9 +64,9 @@ class XgBoost(Trees):
         with tqdm(total=c.rounds, desc=f"xgboost {seed}", unit="round", leave=False, disable=None) as bar:
             model = xgboost.train(
                 params,
-                xgboost.DMatrix(x, y, nthread=c.threads),
+                xgboost.DMatrix(x, y, weight=weight, nthread=c.threads),
                 c.rounds,
-                evals=[(xgboost.DMatrix(valid_x, valid_y, nthread=c.threads), "valid")],
+                evals=[(xgboost.DMatrix(*valid, nthread=c.threads), "valid")],
                 early_stopping_rounds=c.patience or None,
                 callbacks=[_Bar(bar)],
                 verbose_eval=False,
