@@ -11,62 +11,10 @@ import numpy as np
 import pytest
 
 from smartcore.kernels import labels
-from smartcore.learn import calibrate, evaluate
+from smartcore.learn import calibrate
 
 ROOT = Path(__file__).resolve().parent.parent
 SECOND = 1_000_000_000
-
-
-# --- scores ---------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def judged():
-    rng = np.random.default_rng(3)
-    prob = rng.dirichlet([1, 1, 1], 3000)
-    label = np.array([rng.choice(3, p=p) for p in prob])
-    return prob, label
-
-
-def test_scores_are_those_of_sklearn(judged):
-    metrics = pytest.importorskip("sklearn.metrics", reason="the oracle is scikit-learn, part of [test]")
-    prob, label = judged
-    guess = prob.argmax(1)
-    s = evaluate.scores(prob, label)
-    assert s["accuracy"] == pytest.approx(metrics.accuracy_score(label, guess))
-    assert s["macro_f1"] == pytest.approx(metrics.f1_score(label, guess, average="macro"))
-    assert s["mcc"] == pytest.approx(metrics.matthews_corrcoef(label, guess))
-    assert s["log_loss"] == pytest.approx(metrics.log_loss(label, prob))
-    assert s["brier"] == pytest.approx(((prob - np.eye(3)[label]) ** 2).sum(1).mean())
-
-
-def test_rows_without_a_label_do_not_count(judged):
-    prob, label = judged
-    more = np.append(label, [-1, -1])
-    assert evaluate.scores(np.vstack([prob, prob[:2]]), more) == evaluate.scores(prob, label)
-
-
-def test_calibration_error_sees_overconfidence(judged):
-    prob, label = judged
-    sharp = prob**3 / (prob**3).sum(1, keepdims=True)
-    assert evaluate.scores(prob, label)["ece"] < 0.06 < evaluate.scores(sharp, label)["ece"]
-
-
-def test_constant_guess_scores_as_chance():
-    s = evaluate.scores(np.tile([0.5, 0.3, 0.2], (99, 1)), np.arange(99) % 3)
-    assert s["mcc"] == 0 and s["accuracy"] == pytest.approx(1 / 3) and s["macro_f1"] == pytest.approx(1 / 6)
-
-
-def test_floors_have_a_score_each():
-    pytest.importorskip("sklearn", reason="the logistic floor is scikit-learn's, part of [test]")
-    rng = np.random.default_rng(0)
-    truth = rng.integers(0, 3, 300)
-    imbalance = truth - 1 + rng.normal(0, 0.5, 300)
-    found = evaluate.floors(truth, truth, truth, truth - 1.0, imbalance, imbalance)
-    s = {name: evaluate.scores(prob, truth) for name, prob in found.items()}
-    assert s["persistence"]["accuracy"] == s["last return"]["accuracy"] == 1
-    assert s["logistic, imbalance l1"]["accuracy"] > 0.6 > s["majority"]["accuracy"]
-    assert evaluate.table({"a": s["majority"], "b": evaluate.spread([s["majority"]] * 2)}).count("\n") == 3
 
 
 # --- data -----------------------------------------------------------------------------------------

@@ -174,22 +174,10 @@ def mirror(series: list[Series]) -> list[Series]:
 
 
 def floors(data: Data) -> dict[str, dict[str, float]]:
-    """Scores on the test recordings of what costs nothing to know (see :func:`evaluate.floors`)."""
+    """Scores on the test recordings of what costs nothing to know (see ``evaluate.floors``)."""
     truth = np.concatenate([s.label[:, 0] for s in data.test])
     imbalance = COLUMNS.index("queue_imbalance_l1")
-    past, last = [], []
-    for s in data.test:
-        then = _ago(s, data.config.horizon)
-        past.append(np.where(then < 0, labels.UNKNOWN, s.label[then, 0]))
-        last.append(np.log(s.mid / s.mid[np.maximum(_ago(s, 1), 0)]))
-    found = evaluate.floors(
-        np.concatenate([s.label[:, 0] for s in data.train]),
-        truth,
-        np.concatenate(past),
-        np.concatenate(last),
-        np.concatenate([s.rows[:, imbalance] for s in data.train]),
-        np.concatenate([s.rows[:, imbalance] for s in data.test]),
-    )
+    found = evaluate.floors_of(data.train, data.test, data.config.horizon * SECOND, imbalance=imbalance)
     return {name: evaluate.scores(prob, truth) for name, prob in found.items()}
 
 
@@ -221,8 +209,3 @@ def random_walk(seconds: int, seed: int, ts0: int = TS0) -> tuple[NDArray[np.voi
     events = ev.merge(book, trades)
     mid = middle * tick
     return events, mid[np.searchsorted(ts, events["ts"], side="right") - 1]
-
-
-def _ago(series: Series, seconds: int) -> NDArray[np.intp]:
-    """The row that was the last one ``seconds`` before each, -1 where there is none."""
-    return np.searchsorted(series.ts, series.ts - seconds * SECOND, side="right") - 1
