@@ -176,7 +176,8 @@ class NetEstimator:
         self.training = replace(
             training or train.Config(), **{k: _plain(v) for k, v in config.items() if k in other - own}
         )
-        self.config = {k: _plain(v) for k, v in config.items() if k in own}
+        known = self.kind[0].by_names(self.columns)
+        self.config = {k: _plain(v) for k, v in {**known, **config}.items() if k in own}
         self._made(np.zeros((2, len(self.columns), 2)))  # refuse now what cannot be, not after hours
         self.net: Any = None
         self.calibrations: tuple[Calibration, ...] = (none(),) * targets

@@ -14,6 +14,7 @@ any of them by name.
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -139,6 +140,16 @@ class Net(nn.Module):
     @abstractmethod
     def warm_up(self) -> int:
         """Rows until the zeros of the start are forgotten, or nearly so."""
+
+    @property
+    def attends(self) -> tuple[str, ...]:
+        """Names of its attention layers in the order in which they are computed, for ``attention``; none has none."""
+        return ()
+
+    @classmethod
+    def by_names(cls, columns: Sequence[str]) -> dict[str, Any]:
+        """What the names of the columns say of its configuration: fields of ``Config``."""
+        return {}
 
     def head(self, width: int) -> nn.Linear:
         """The last layer, (..., width) to (..., targets * classes): give its output to :meth:`logits`."""

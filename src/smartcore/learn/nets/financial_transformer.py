@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -124,6 +125,14 @@ class FinancialTransformer(WindowNet):
         self.norm = nn.LayerNorm(config.d_model)
         self.dropout = nn.Dropout(config.dropout)
         self.out = self.head(config.d_model)
+
+    @property
+    def attends(self) -> tuple[str, ...]:
+        return (*(f"{kind}, layer {i + 1}" for kind in KINDS for i in range(self.config.layers - 1)), "all kinds")
+
+    @classmethod
+    def by_names(cls, columns: Sequence[str]) -> dict[str, Any]:
+        return dict(groups(columns))
 
     def gains(self, x: Tensor) -> Tensor:
         """Inputs (b, window, w) -> what scales each token's position (b, tokens, 1), between 0 and 2."""

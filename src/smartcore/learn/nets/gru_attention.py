@@ -52,6 +52,10 @@ class GruAttention(StreamingNet):
         self.out = self.head(2 * config.hidden)
 
     @property
+    def attends(self) -> tuple[str, ...]:
+        return ("over states",)
+
+    @property
     def memory(self) -> tuple[State, ...]:
         keys, values = self.band.shapes
         return (

@@ -12,13 +12,16 @@ doi:10.1109/78.650093.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from smartcore.learn.nets.base import NetConfig, WindowNet
+from smartcore.learn.nets.financial_transformer import groups
 from smartcore.learn.nets.parts import Embed, Gate, last
 
 
@@ -49,6 +52,10 @@ class GruFusion(WindowNet):
         self.pool = Gate([2 * config.hidden] * 3, 2 * config.hidden)
         self.dropout = nn.Dropout(config.dropout)
         self.out = self.head(2 * config.hidden)
+
+    @classmethod
+    def by_names(cls, columns: Sequence[str]) -> dict[str, Any]:
+        return {"groups": tuple(found for found in groups(columns).values() if found)}
 
     def look(self, x: Tensor) -> Tensor:
         e = self.dropout(self.fuse([read(x) for read in self.read]))  # (b, t, e)

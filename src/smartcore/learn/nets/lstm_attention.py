@@ -51,6 +51,10 @@ class LstmAttention(WindowNet):
         self.dropout = nn.Dropout(config.dropout)
         self.out = self.head(4 * config.hidden)
 
+    @property
+    def attends(self) -> tuple[str, ...]:
+        return ("over states",)
+
     def look(self, x: Tensor) -> Tensor:
         h, _ = self.lstm(x)  # (b, t, 2h)
         weight = torch.softmax(self.judge(h).reshape(-1, 1, h.shape[1]), dim=-1)  # (b, 1, t)

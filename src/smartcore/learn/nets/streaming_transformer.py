@@ -80,6 +80,10 @@ class StreamingTransformer(StreamingNet):
         self.out = self.head(config.d_model)
 
     @property
+    def attends(self) -> tuple[str, ...]:
+        return tuple(f"layer {i + 1}" for i in range(self.config.layers))
+
+    @property
     def memory(self) -> tuple[State, ...]:
         return tuple(
             State(f"{name}{i}", f"{name}{i}_next", shape)

@@ -53,6 +53,10 @@ class Transformer(WindowNet):
         self.dropout = nn.Dropout(config.dropout)
         self.out = self.head(config.d_model)
 
+    @property
+    def attends(self) -> tuple[str, ...]:
+        return tuple(f"layer {i + 1}" for i in range(self.config.layers))
+
     def tokenise(self, x: Tensor) -> Tensor:
         """Inputs (b, window, w) -> tokens (b, tokens, d), oldest first."""
         patches = x.reshape(-1, self.tokens, self.config.patch * self.inputs.width)
