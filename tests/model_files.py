@@ -72,3 +72,31 @@ def rows(model: Model, n: int, seed: int = 0, unknown: float = 0.05) -> NDArray[
     golden = np.nan_to_num(model.contract.golden.rows.astype(float))
     table = golden[rng.integers(len(golden), size=n)] * rng.lognormal(0, 0.5, (n, golden.shape[1]))
     return np.where(rng.random(table.shape) < unknown, np.nan, table)
+
+
+def net(name: str, path: Path, targets: int = 1, dynamic: bool = False, seed: int = 1, **config: Any) -> Path:
+    """A net of ``learn.nets`` with random weights over four columns, exported. Needs torch."""
+    import torch
+
+    from smartcore.learn import nets
+    from smartcore.learn.calibrate import none
+    from smartcore.learn.export import Served, export_net
+
+    torch.set_num_threads(1)
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    score = np.linspace(-2, 2, 5)
+    knots = np.stack([score * rng.lognormal(0, 1, (4, 1)), np.tile(score, (4, 1))])
+    made = nets.build(name, knots, targets=targets, **config)
+    with torch.no_grad():  # fresh weights hardly move the scores, and what does not move proves nothing
+        for weight in made.parameters():
+            weight.mul_(3 if weight.ndim > 1 else 1)
+    horizons = tuple(f"{10 * (i + 1)}s" for i in range(targets)) if targets > 1 else ()
+    contract = Contract(
+        name=name, kind=name, columns=("rsi_14", "spread", "zscore_50", "volatility_20"), fingerprint="toy",
+        sample="1s", bars=None, horizon="10s", label="none", states=made.states, warm_up=made.warm_up,
+        horizons=horizons,
+    )  # fmt: skip
+    golden = rng.normal(size=(12, 4)).astype(np.float32)
+    export_net(Served(made, [none()] * targets, every=targets > 1), contract, golden, path, dynamic)
+    return path

@@ -30,6 +30,13 @@ def model(folder, request):
     return Model.load(folder / f"{request.param}.onnx")
 
 
+@pytest.fixture(scope="module")
+def attention(folder):
+    """A net of several states, a cache among them, and of two horizons."""
+    pytest.importorskip("torch", reason="exporting a net needs torch, part of [train]")
+    return Model.load(model_files.net("gru_attention", folder / "attention.onnx", targets=2, dynamic=True))
+
+
 @pytest.fixture
 def gru(folder):
     return Model.load(folder / "gru.onnx")
@@ -41,6 +48,20 @@ def tables(model: Model, t: int, n: int = N) -> np.ndarray:
 
 
 def test_equals_models_of_their_own(model):
+    equal(model)
+
+
+def test_only_those_that_ticked_move(model):
+    some(model)
+
+
+def test_several_states_and_horizons(attention):
+    assert len(attention.contract.states) > 1 and attention.contract.horizons
+    equal(attention)
+    some(attention)
+
+
+def equal(model: Model) -> None:
     table = tables(model, 60)
     batch = model.batch(N)
     alone = [model.fork() for _ in range(N)]
@@ -52,7 +73,7 @@ def test_equals_models_of_their_own(model):
     np.testing.assert_array_equal(batch.steps, 60)
 
 
-def test_only_those_that_ticked_move(model):
+def some(model: Model) -> None:
     """Some at a time, as places or as a mask, in any order: the same as models of their own stepped at those moments;
     the others stay to the last bit.
     """
