@@ -161,9 +161,10 @@ class Model:
     def rehearse(self) -> None:
         """Run the graph once and forget the result: the state, the last scores and all that follows stay as they are.
 
-        For the pause before a tick: with 3 ms between ticks, a call shortly before one took the median step of the
-        shipped nets about half way back to its time back to back (``bench/bench_models.py`` measures it); trees
-        gain less, for another row visits other nodes. It costs one step.
+        For the pause before a tick, when caches and predictors have gone to somebody else: with 3 ms between ticks the
+        median step of both shipped models took about 80 us, with a call right before the tick 25 to 30, and back to
+        back 10 to 13 (``bench/bench_models.py`` measures all three). It costs one step, and is worth nothing a
+        millisecond later.
         """
         kept = self._output.copy(), self._all.copy()
         self._session.run_with_iobinding(self._turns[self._steps & 1])  # writes to the state that the next step writes
