@@ -165,6 +165,26 @@ def test_chunks_and_restored_engine_change_nothing(market):
     assert (after.ts, after.price) == (want.ts, want.price)
 
 
+def test_engine_and_model_of_a_snapshot_go_on_as_if_never_stopped(market):
+    """Both kept between the same two events; cut in the middle of a second and at several places."""
+
+    def said(bot, events):
+        return [(d.ts, {name: s.tolist() for name, s in bot.scores.items()}) for d in bot.run(events)]
+
+    model = sc.Model.load("gru")
+    unbroken = bot_of(model.fork(), engine=sc.Engine(bars="1s"))
+    want = dict(said(unbroken, market))
+    for cut in (len(market) // 2, len(market) // 2 + 7, len(market) * 3 // 4):
+        first, engine = model.fork(), sc.Engine(bars="1s")
+        said(bot_of(first, engine=engine), market[:cut])
+        kept = engine.snapshot(), first.snapshot()
+        again = model.fork()
+        again.restore(kept[1])
+        later = dict(said(bot_of(again, engine=sc.Engine.restore(kept[0])), market[cut:]))
+        assert len(later) > 20 and sum(bool(scores) for scores in later.values()) >= len(later) - 1
+        assert all(not scores or scores == want[ts] for ts, scores in later.items())
+
+
 @pytest.mark.parametrize(
     ("sample", "bars"), [("1s", "1s"), ("250ms", "1s"), ("5s", "1s"), ("bar", "1s"), ("bar", "20 trades")]
 )

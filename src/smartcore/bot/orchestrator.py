@@ -66,6 +66,9 @@ class Orchestrator:
     ``decision`` (the last one), ``scores`` of the models, ``scorecard``, ``regime``, ``decisions``, ``latency``,
     ``status()``.
 
+    After a restart hand over ``Engine.restore(...)`` and models that took up theirs (``Model.restore``), both snapshots
+    taken between the same two events: rows and scores go on to the last bit. The record of past decisions begins anew.
+
     A bad event raises the engine's typed error and changes nothing; a decision that was due then is made at the next
     event. A model that raises is counted, its scores are missing, the bot goes on. One thread at a time.
     """

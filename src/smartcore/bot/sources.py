@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from smartcore.models import Contract
 
 _SEQUENCE, _ENSEMBLE = MODELS
-_TREES = {"gbdt", "trees", "forest", "random_forest", "lightgbm", "xgboost", "catboost", "ensemble"}
+_TREES = {
+    "gbdt", "trees", "forest", "random_forest", "lightgbm", "xgboost", "catboost", "ensemble", "average", "dynamic",
+    "stacking",
+}  # fmt: skip
 
 
 class Steps(Protocol):
