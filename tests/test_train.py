@@ -9,7 +9,7 @@ import pytest
 
 from smartcore.kernels import labels
 from smartcore.learn import calibrate
-from smartcore.learn.data import Series, Windows, normal_scores, purge
+from smartcore.learn.data import Barrier, Move, Series, Windows, fit_rules, label, normal_scores, outside, purge, split
 
 torch = pytest.importorskip("torch", reason="nets are trained by torch, part of [test]")
 
@@ -111,22 +111,85 @@ def test_labels_have_a_column_for_each_target():
         Windows([], 4)
 
 
+def priced(n: int, seed: int = 0, start: int = 0) -> Series:
+    rng = np.random.default_rng(seed)
+    s = recording(n, seed)
+    ts = start + np.cumsum(rng.integers(1, 3, n)) * SECOND
+    mid = np.exp(rng.normal(0, 0.01, n).cumsum())
+    return replace(s, ts=ts, mid=mid, weight=rng.random(n).astype(np.float32))
+
+
 def test_purge_leaves_no_label_that_reaches_into_the_test():
-    s = recording(50)
+    s = priced(50)
     kept = purge(s, start=30 * SECOND, horizon=5 * SECOND, embargo=3 * SECOND)
-    assert kept.ts[-1] + 5 * SECOND + 3 * SECOND < 30 * SECOND <= kept.ts[-1] + 9 * SECOND
+    assert kept.ts[-1] + 8 * SECOND < 30 * SECOND <= s.ts[len(kept)] + 8 * SECOND
+    assert np.shares_memory(kept.rows, s.rows) and len(kept.weight) == len(kept)
 
 
-def test_normal_scores_ignore_the_unknown_and_the_outlier():
-    x = np.random.default_rng(0).normal(3, 2, (5000, 4)).astype(np.float32)
-    x[::2, 0], x[:, 1], x[:, 2], x[:, 3] = np.nan, np.nan, 4, np.arange(5000) % 3
-    x[7, 0] = 1e9
-    value, score = normal_scores([Series(np.arange(5000), x, np.ones(5000), np.ones((5000, 1), np.int8))])
-    assert np.abs(score[0] - (value[0] - 3) / 2).max() < 0.3  # a normal column: its own deviations
-    assert not value[1].any() and not score[1].any()  # never known
-    assert (value[2] == 4).all() and np.abs(score[2]).max() < 1e-9  # never moves
-    assert set(value[3]) == {0, 1, 2}  # few values: the middle one in the middle
-    assert score[3][value[3] == 1] == pytest.approx(0, abs=0.05)
+def test_training_on_both_sides_of_a_test():
+    s = priced(200)
+    start, end, horizon, embargo = s.ts[80], s.ts[120], 5 * SECOND, 7 * SECOND
+    before, after = outside(s, start, end, horizon, embargo)
+    assert before.ts[-1] + horizon + embargo < start
+    assert after.ts[0] > end + horizon + embargo and after.ts[-1] == s.ts[-1]
+    assert len(before) + len(after) >= 200 - 41 - 2 * 13
+    assert len(outside(s, s.ts[0], end, horizon, embargo)) == len(outside(s, start, s.ts[-1], horizon, embargo)) == 1
+
+
+@pytest.mark.parametrize("in_rows", [False, True])
+def test_pieces_by_time_share_no_future(in_rows):
+    some = [priced(300, 1), priced(280, 2), priced(60, 3)]
+    horizon, embargo = (6, 2) if in_rows else (6 * SECOND, 2 * SECOND)
+    rule = Move(horizon, in_rows=in_rows)
+    pieces = split(some, (0.5, 0.25, 0.25), horizon, embargo, in_rows)
+    assert [len(p) for p in pieces] == [3, 2, 2]  # the short one is over before
+    starts = [min(s.ts[0] for s in piece) for piece in pieces]
+    rows = np.array([sum(map(len, piece)) for piece in pieces])
+    np.testing.assert_allclose(rows / rows.sum(), [0.5, 0.25, 0.25], atol=0.03)
+    for piece, beyond in zip(pieces, starts[1:], strict=False):
+        for s, whole in ((s, next(w for w in some if np.shares_memory(w.ts, s.ts))) for s in piece):
+            last = rule.last(whole)[np.searchsorted(whole.ts, s.ts)]  # seen from the whole recording
+            assert s.ts[-1] < beyond
+            assert (whole.ts[last[last >= 0]] < beyond).all()
+    with pytest.raises(ValueError, match="shares"):
+        split(some, (0.5, 0.6))
+
+
+def test_labels_of_several_rules_with_thresholds_from_training():
+    train_, test = [priced(400, 1), priced(300, 2)], [priced(200, 3)]
+    rules = [
+        Move(8 * SECOND),
+        Move(8 * SECOND, 3 * SECOND),
+        Move(10, in_rows=True),
+        Move(10, 5, in_rows=True),
+        Move(10, 5, in_rows=True, leaky=True),
+        Barrier(12 * SECOND, 0.02, 0.03),
+        Barrier(12, 2.0, 1.0, unit=1, in_rows=True),
+    ]
+    for s in (*train_, *test):
+        s.rows[:, 1] = np.abs(s.rows[:, 1]) * 0.01
+    cuts = fit_rules(rules, train_, 0.4)
+    found = label(train_ + test, rules, cuts)
+    assert all(s.label.shape == (len(s), 7) and s.label.dtype == np.int8 for s in found)
+    both = np.concatenate([s.label for s in found[:2]])
+    for j in range(5):
+        known = both[:, j] >= 0
+        assert (both[known, j] == 1).mean() == pytest.approx(0.4, abs=0.01)
+    s, mid = found[2], test[0].mid
+    np.testing.assert_array_equal(s.label[:, 0], labels.classify(labels.fixed_horizon(s.ts, mid, 8 * SECOND), *cuts[0]))
+    np.testing.assert_array_equal(s.label[:, 2], labels.classify(labels.fixed_rows(mid, 10), *cuts[2]))
+    np.testing.assert_array_equal(s.label[:, 4], labels.classify(labels.leaky_smoothed_rows(mid, 10, 5), *cuts[4]))
+    assert cuts[5] == (-0.03, 0.02)
+    np.testing.assert_array_equal(s.label[:, 5], labels.triple_barrier(s.ts, mid, 12 * SECOND, 0.02, 0.03).label)
+    unit = s.rows[:, 1].astype(float)
+    np.testing.assert_array_equal(s.label[:, 6], labels.triple_barrier(s.ts, mid, 12, 2, 1, unit, in_rows=True).label)
+    for j, rule in enumerate(rules):
+        last = rule.last(s)
+        np.testing.assert_array_equal(last >= 0, s.label[:, j] >= 0)
+        assert (last[last >= 0] >= np.flatnonzero(last >= 0)).all()
+    assert fit_rules(rules[:2], train_, [0.2, 0.5])[1] == rules[1].fit(train_, 0.5)
+    with pytest.raises(ValueError, match="rows"):
+        Move(SECOND, leaky=True)
 
 
 # --- training -------------------------------------------------------------------------------------

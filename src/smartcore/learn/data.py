@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smartcore.kernels import labels
+from smartcore.learn.scaling import normal_scores as normal_scores
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,12 @@ class Series:
     def __len__(self) -> int:
         return len(self.ts)
 
+    def part(self, first: int, end: int) -> Series:
+        """Rows ``first`` to before ``end``, as views."""
+        cut = slice(first, end)
+        weight = None if self.weight is None else self.weight[cut]
+        return Series(self.ts[cut], self.rows[cut], self.mid[cut], self.label[cut], weight)
+
 
 def sample(
     events: NDArray[np.void], mid: NDArray[np.float64], columns: Sequence[str], every: str, bars: str | None
@@ -52,43 +58,144 @@ def sample(
     return Series(ts, rows.astype(np.float32), price, np.full((len(ts), 1), labels.UNKNOWN, np.int8))
 
 
-def move(series: Series, horizon: int, window: int = 0) -> NDArray[np.float64]:
-    """Log return from each row to ``horizon`` nanoseconds later, or to the mean of that horizon's last ``window``."""
-    if window:
-        return labels.smoothed(series.ts, series.mid, horizon, window)
-    return labels.fixed_horizon(series.ts, series.mid, horizon)
+@dataclass(frozen=True)
+class Move:
+    """A label: down, flat or up, as the log return over a horizon is below, between or above two thresholds."""
+
+    horizon: int
+    """Nanoseconds, or rows."""
+    window: int = 0
+    """Of the horizon's last stretch, whose mean price is taken; 0: the price at its end."""
+    in_rows: bool = False
+    leaky: bool = False
+    """Against the mean of the ``window`` rows before (all ``horizon`` where that is 0), not the price now: the rule of
+    published tables, half of whose answer is in the input (``labels.leaky_smoothed_rows``)."""
+
+    def __post_init__(self) -> None:
+        if self.leaky and not self.in_rows:
+            raise ValueError("the leaky rule counts in rows")
+
+    def of(self, series: Series) -> NDArray[np.float64]:
+        """(n,) log returns, NaN where not known."""
+        if self.leaky:
+            return labels.leaky_smoothed_rows(series.mid, self.horizon, self.window)
+        if self.in_rows:
+            return labels.smoothed_rows(series.mid, self.horizon, self.window or 1)
+        if self.window:
+            return labels.smoothed(series.ts, series.mid, self.horizon, self.window)
+        return labels.fixed_horizon(series.ts, series.mid, self.horizon)
+
+    def fit(self, train: Sequence[Series], flat: float = 1 / 3) -> tuple[float, float]:
+        """Thresholds such that a share ``flat`` of the moves of training recordings is flat."""
+        return labels.thresholds(np.concatenate([self.of(s) for s in train]), flat)
+
+    def classes(self, series: Series, cut: tuple[float, float]) -> NDArray[np.int8]:
+        """(n,) 0 down, 1 flat, 2 up, -1 not known."""
+        return labels.classify(self.of(series), *cut)
+
+    def last(self, series: Series) -> NDArray[np.int64]:
+        """(n,) the last row each label looks at, -1 where not known: for ``labels.uniqueness`` and its kin."""
+        row = np.arange(len(series)) + self.horizon if self.in_rows else labels.last_rows(series.ts, self.horizon)
+        return np.where(np.isfinite(self.of(series)), row, labels.UNKNOWN)
 
 
-def label(series: Sequence[Series], horizon: int, window: int, low: float, high: float) -> list[Series]:
-    """The same recordings with the class of their :func:`move`: below ``low``, between, above ``high``."""
-    return [replace(s, label=labels.classify(move(s, horizon, window), low, high)[:, None]) for s in series]
+@dataclass(frozen=True)
+class Barrier:
+    """A label: the first of a loss, the end of the horizon and a gain (``labels.triple_barrier``)."""
+
+    horizon: int
+    """Nanoseconds, or rows."""
+    upper: float
+    lower: float
+    """Log returns, or multiples of a column."""
+    unit: int | None = None
+    """Number of that column: a volatility as log return over about the horizon."""
+    in_rows: bool = False
+
+    def of(self, series: Series) -> labels.Barriers:
+        unit = None if self.unit is None else series.rows[:, self.unit].astype(np.float64)
+        return labels.triple_barrier(
+            series.ts, series.mid, self.horizon, self.upper, self.lower, unit, in_rows=self.in_rows
+        )
+
+    def fit(self, train: Sequence[Series], flat: float = 1 / 3) -> tuple[float, float]:
+        """The barriers: nothing is fitted."""
+        return -self.lower, self.upper
+
+    def classes(self, series: Series, cut: tuple[float, float]) -> NDArray[np.int8]:
+        """(n,) 0 loss, 1 neither, 2 gain, -1 not known."""
+        return self.of(series).label
+
+    def last(self, series: Series) -> NDArray[np.int64]:
+        """(n,) the last row each label looks at, -1 where not known."""
+        return self.of(series).last
+
+
+Rule = Move | Barrier
+
+
+def fit_rules(
+    rules: Sequence[Rule], train: Sequence[Series], flat: float | Sequence[float] = 1 / 3
+) -> list[tuple[float, float]]:
+    """Thresholds of each rule, fitted on training recordings; ``flat`` may differ by rule."""
+    shares = [flat] * len(rules) if isinstance(flat, int | float) else flat
+    return [rule.fit(train, share) for rule, share in zip(rules, shares, strict=True)]
+
+
+def label(series: Sequence[Series], rules: Sequence[Rule], cuts: Sequence[tuple[float, float]]) -> list[Series]:
+    """The same recordings with a label a rule, (n, rules); ``cuts`` are what :func:`fit_rules` found on training ones.
+
+    Each recording is labelled from its own prices: one that was cut off by time (:func:`split`) first looks nowhere
+    beyond its end.
+    """
+    pairs = list(zip(rules, cuts, strict=True))
+    return [replace(s, label=np.stack([rule.classes(s, cut) for rule, cut in pairs], axis=1)) for s in series]
 
 
 def purge(train: Series, start: int, horizon: int, embargo: int = 0) -> Series:
     """The rows of ``train`` whose label was known ``embargo`` nanoseconds before ``start``, where the test begins."""
-    keep = train.ts + horizon + embargo < start
-    weight = None if train.weight is None else train.weight[keep]
-    return Series(train.ts[keep], train.rows[keep], train.mid[keep], train.label[keep], weight)
+    return train.part(0, int(np.searchsorted(train.ts, start - horizon - embargo)))
 
 
-def normal_scores(series: Sequence[Series], knots: int = 16, reach: float = 2.6) -> NDArray[np.float64]:
-    """What turns each column into a standard normal: (2, k, knots), values in increasing order and their scores.
+def outside(series: Series, start: int, end: int, horizon: int, embargo: int = 0) -> list[Series]:
+    """What of a recording may be trained on when [start, end] is tested: the unbroken pieces before and after.
 
-    The scores go from -``reach`` to ``reach``, the values are the quantiles of the known ones that belong to
-    them. A value that holds several quantiles gets the mean of their scores, and the last knot is repeated
-    where there are fewer; a column never known gets zeros.
+    Before, labels are known ``embargo`` nanoseconds before ``start``. After, rows begin ``embargo`` after the last
+    test label is known: what they look back on is no answer of the test.
     """
-    normal = np.linspace(-reach, reach, knots)
-    share = np.array([NormalDist().cdf(z) for z in normal])
-    rows = np.concatenate([s.rows for s in series])
-    out = np.zeros((2, rows.shape[1], knots))
-    for j, column in enumerate(rows.T):
-        known = column[np.isfinite(column)]
-        if len(known):
-            value, which = np.unique(np.quantile(known.astype(np.float64), share), return_inverse=True)
-            score = np.bincount(which, normal) / np.bincount(which)
-            out[0, j] = np.pad(value, (0, knots - len(value)), mode="edge")
-            out[1, j] = np.pad(score, (0, knots - len(score)), mode="edge")
+    after = int(np.searchsorted(series.ts, end + horizon + embargo, side="right"))
+    pieces = [purge(series, start, horizon, embargo), series.part(after, len(series))]
+    return [piece for piece in pieces if len(piece)]
+
+
+def split(
+    series: Sequence[Series],
+    shares: Sequence[float] = (0.6, 0.2, 0.2),
+    horizon: int = 0,
+    embargo: int = 0,
+    in_rows: bool = False,
+) -> list[list[Series]]:
+    """Recordings in pieces by time, one list a share: those for training, for validation, for the test.
+
+    All recordings are cut at the same times, such that each piece holds about its share of all rows. A piece ends where
+    its labels, ``horizon`` long, are known ``embargo`` before the next begins (nanoseconds, or rows of the recording).
+    """
+    if not np.isclose(sum(shares), 1) or min(shares) <= 0:
+        raise ValueError(f"shares {tuple(shares)} are not positive or do not sum to 1")
+    every = np.sort(np.concatenate([s.ts for s in series]))
+    edges = [int(every[min(int(share * len(every)), len(every) - 1)]) for share in np.cumsum(shares)[:-1]]
+    out: list[list[Series]] = [[] for _ in shares]
+    for s in series:
+        at = [0, *np.searchsorted(s.ts, edges).tolist(), len(s)]
+        for i, pieces in enumerate(out):
+            if i == len(out) - 1:
+                end = at[-1]
+            elif in_rows:
+                end = at[i + 1] - horizon - embargo
+            else:
+                end = int(np.searchsorted(s.ts, edges[i] - horizon - embargo))
+            if end > at[i]:
+                pieces.append(s.part(at[i], end))
     return out
 
 

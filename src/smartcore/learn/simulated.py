@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from smartcore.kernels import labels
 from smartcore.learn import evaluate
-from smartcore.learn.data import Series, digest, label, move, purge, sample
+from smartcore.learn.data import Move, Series, digest, label, purge, sample
 from smartcore.market import events as ev
 from smartcore.market.simulator import TS0, simulate
 
@@ -142,10 +142,10 @@ def make(config: Config = Config(), control: bool = False) -> Data:
             events, mid = market.events, market.mid
         n += len(events)
         series.append(sample(events, mid, COLUMNS, config.sample, config.bars))
-    horizon, window = config.horizon * SECOND, config.smooth * SECOND
-    moves = np.concatenate([move(s, horizon, window) for s in series[: config.train]])
-    low, high = labels.thresholds(moves, config.flat)
-    series = label(series, horizon, window, low, high)
+    horizon = config.horizon * SECOND
+    rule = Move(horizon, config.smooth * SECOND)
+    low, high = rule.fit(series[: config.train], config.flat)
+    series = label(series, [rule], [(low, high)])
     a, b = counts[0], counts[0] + counts[1]
     train = [purge(s, series[a].ts[0], horizon) for s in series[:a]]
     valid = [purge(s, series[b].ts[0], horizon) for s in series[a:b]]
