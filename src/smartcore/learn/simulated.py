@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from smartcore.kernels import labels
 from smartcore.learn import evaluate
 from smartcore.learn.data import Move, Series, digest, label, purge, sample
 from smartcore.market import events as ev
