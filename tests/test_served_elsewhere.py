@@ -1,5 +1,5 @@
 """The same file, run by other runtimes than Python's, gives the same scores: the programs of export/SERVING.md, as they
-stand there, through ONNX Runtime's C interface and through onnxruntime-node.
+stand there, through ONNX Runtime's C interface, onnxruntime-node and onnxruntime-web.
 """
 
 from __future__ import annotations
@@ -52,15 +52,32 @@ def c(tmp_path_factory):
     return [str(made)]
 
 
-@pytest.fixture(scope="module")
-def node(tmp_path_factory):
-    """The JavaScript program: the command to run it."""
+def javascript(module: str, path: Path, *changes: tuple[str, str]) -> list[str]:
+    """The JavaScript program, after the changes: the command to run it."""
     node = shutil.which("node")
     if node is None:
         pytest.skip("no node")
-    if subprocess.run([node, "-e", 'require("onnxruntime-node")'], capture_output=True).returncode:
-        pytest.skip("onnxruntime-node is not there: npm install it anywhere and put its node_modules in NODE_PATH")
-    return [node, str(program("js", tmp_path_factory.mktemp("served") / "serve.js"))]
+    if subprocess.run([node, "-e", f'require("{module}")'], capture_output=True).returncode:
+        pytest.skip(f"{module} is not there: npm install it anywhere and put its node_modules in NODE_PATH")
+    text = program("js", path).read_text()
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    path.write_text(text)
+    return [node, str(path)]
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory):
+    return javascript("onnxruntime-node", tmp_path_factory.mktemp("served") / "serve.js")
+
+
+@pytest.fixture(scope="module")
+def web(tmp_path_factory):
+    """WebAssembly, as in a browser."""
+    path = tmp_path_factory.mktemp("served") / "serve.js"
+    changes = ("onnxruntime-node", "onnxruntime-web"), ("process.argv[2]", "fs.readFileSync(process.argv[2])")
+    return javascript("onnxruntime-web", path, *changes)
 
 
 def served(command: list[str], path: Path, rows: np.ndarray) -> np.ndarray:
@@ -92,6 +109,11 @@ def test_through_the_c_interface(c, name):
 @pytest.mark.parametrize("name", builtin())
 def test_through_node(node, name):
     assert worst(node, BUILTIN / f"{name}.onnx") <= 1e-6
+
+
+@pytest.mark.parametrize("name", builtin())
+def test_through_webassembly(web, name):
+    assert worst(web, BUILTIN / f"{name}.onnx") <= 1e-6
 
 
 @pytest.fixture(scope="module", params=["gru_attention", "cnn"])
