@@ -92,6 +92,15 @@ def test_columns_become_normal_scores_and_the_unknown_the_median(torch):
     assert not z[~known].any() and np.abs(z).max() < 3
 
 
+def test_knots_that_nearly_touch_make_no_nan(torch):
+    from smartcore.learn.nets.base import Inputs
+
+    value, score = np.array([[0.0, 1e-40, 1.0, 1.0 + 1e-12, 2.0]]), np.array([[-2.0, -1.0, 0.0, 1.0, 2.0]])
+    rows = torch.tensor([[0.0], [1e-40], [0.5], [1.0], [2.0], [-3e38], [3e38]])
+    z = Inputs(np.stack([value, score])).normalise(rows).flatten()
+    assert torch.isfinite(z).all() and (z.diff()[:4] >= 0).all() and z[-2] == -2 and z[-1] == 2
+
+
 def test_exported_net_passes_every_gate(torch, net, tmp_path):
     from smartcore.learn.check import batched, check
     from smartcore.learn.export import export_net

@@ -63,7 +63,8 @@ class Inputs(nn.Module):
         value, score = np.asarray(knots, np.float64)  # (k, m) each
         width = np.diff(value)
         rise = np.where(width > 0, np.diff(score), 0.0)
-        slope = 1 / np.where(width > 0, width, 1.0)
+        # Rates that fade reach 1e-40: knots so close would have a slope of infinity, which makes a NaN of their value.
+        slope = np.minimum(1 / np.where(width > 0, width, 1.0), np.finfo(np.float32).max)
         for name, array in (("low", value[:, :-1]), ("slope", slope), ("rise", rise), ("floor", score[:, 0])):
             self.register_buffer(name, torch.from_numpy(array.astype(np.float32)))
         self.columns = value.shape[0]
