@@ -96,7 +96,11 @@ def test_maps_are_the_weights_that_were_used():
         h, keys, _ = states
         last = net.inputs.normalise(torch.from_numpy(x[-1:]))
         h = net.cell(net.encode(last)[None], h[None])[1][0]
-        expected = net.band.weights(net.norm_h(h), keys)[0].numpy()
+        band = net.band
+        q, k, _ = band.qkv(net.norm_h(h)).reshape(3, band.heads, band.size)
+        keys = torch.cat([keys[0], k[:, :, None]], dim=2)  # (heads, size, window)
+        score = torch.einsum("hs,hsw->hw", q, keys) / band.size**0.5 + band.bias
+        expected = torch.softmax(score, 1).numpy()
     np.testing.assert_allclose(attention.weights(net, x).over_time, expected, atol=1e-6)
 
 

@@ -53,23 +53,24 @@ class Band(nn.Module):
         q, k, v = torch.split(self.qkv(x), self.width, dim=1)
         keys = torch.cat([keys, k.reshape(-1, self.heads, self.size, 1)], dim=3)  # (b, heads, size, window)
         values = torch.cat([values, v.reshape(-1, self.heads, 1, self.size)], dim=2)  # (b, heads, window, size)
-        weight = self._look(q, keys)
+        score = (q.reshape(-1, self.heads, 1, self.size) * self.size**-0.5) @ keys  # (b, heads, 1, window)
+        weight = torch.softmax(score + self.bias.unsqueeze(1), dim=-1)
         out = self.out((weight @ values).reshape(-1, self.width))
         return out, keys.narrow(3, 1, self.window - 1), values.narrow(2, 1, self.window - 1)
 
     def scan(self, x: Tensor, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Rows (b, t, width) in order, cached keys and values -> attended rows (b, t, width), what to cache.
 
-        In blocks of at least ``window`` rows, each against itself and the ``window - 1`` rows before it: memory grows
-        with t * window, never with t * t.
+        In blocks of up to ``window`` rows (or 64), each against itself and the ``window - 1`` rows before it: memory
+        grows with t * window, never with t * t.
         """
         b, t, _ = x.shape
         before = self.window - 1
         q, k, v = (p.reshape(b, t, self.heads, self.size).transpose(1, 2) for p in self.qkv(x).chunk(3, dim=-1))
         k = torch.cat([keys.transpose(2, 3).to(k.dtype), k], dim=2)  # (b, heads, before + t, size)
         v = torch.cat([values.to(v.dtype), v], dim=2)
-        rows = min(t, max(self.window, 64))
-        blocks = -(-t // rows)
+        blocks = -(-t // max(self.window, 64))
+        rows = -(-t // blocks)  # all blocks alike, as little as can be beyond the end
         spare = (0, 0, 0, blocks * rows - t)  # rows after the last: nothing before them sees them
         q = F.pad(q, spare).reshape(b, self.heads, blocks, rows, self.size).transpose(1, 2)
         seen = [F.pad(p, spare).unfold(2, rows + before, rows).permute(0, 2, 1, 4, 3) for p in (k, v)]
@@ -77,17 +78,6 @@ class Band(nn.Module):
         out = F.scaled_dot_product_attention(q, past_k, past_v, attn_mask=self._mask(rows).to(q.dtype))
         out = out.reshape(b, blocks, self.heads, rows, self.size).transpose(2, 3).reshape(b, -1, self.width)
         return self.out(out[:, :t]), k[:, :, t:].transpose(2, 3), v[:, :, t:]
-
-    def weights(self, x: Tensor, keys: Tensor) -> Tensor:
-        """Where it looks: row (b, width) and cached keys -> (b, heads, window), oldest first, each summing to 1."""
-        q, k, _ = torch.split(self.qkv(x), self.width, dim=1)
-        keys = torch.cat([keys, k.reshape(-1, self.heads, self.size, 1)], dim=3)
-        return self._look(q, keys).squeeze(2)
-
-    def _look(self, q: Tensor, keys: Tensor) -> Tensor:
-        """Query (b, width), keys (b, heads, size, window) -> weights (b, heads, 1, window)."""
-        score = (q.reshape(-1, self.heads, 1, self.size) * self.size**-0.5) @ keys
-        return torch.softmax(score + self.bias.unsqueeze(1), dim=-1)
 
     def _mask(self, rows: int) -> Tensor:
         """(1, heads, rows, rows + window - 1): the bias within the band, minus infinity outside it."""

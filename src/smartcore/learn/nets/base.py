@@ -197,12 +197,6 @@ class StreamingNet(Net):
         """:attr:`memory` at the start, all zeros."""
         return self._zeros(self.memory, batch)
 
-    def _before(self, rows: Tensor) -> tuple[Tensor, Memory]:
-        """Raw rows (t, k) -> inputs (1, w) of the last of them, and :attr:`memory` before it."""
-        x, _ = self.inputs(rows.unsqueeze(0))
-        memory = self.fresh(1) if len(rows) == 1 else self.scan(x[:, :-1])[1]
-        return x[:, -1], memory
-
     def forward(self, row: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
         n = len(self.inputs.states)
         x, means = self.inputs.step(row, *states[:n])

@@ -79,12 +79,6 @@ class GruAttention(StreamingNet):
         found, keys, values = self.band.step(state, keys, values)
         return self.logits(self.out(self.dropout(torch.cat([state, found], dim=1)))), h, keys, values
 
-    def attention(self, rows: Tensor) -> Tensor:
-        """Where it looked at the last of raw rows (t, k): (1, heads, window), oldest first, each summing to 1."""
-        with torch.no_grad():
-            x, (h, keys, _) = self._before(rows)
-            return self.band.weights(self.norm_h(cells.gru_step(self.cell, self.encode(x), h)), keys)
-
     def scan(self, x: Tensor, memory: Memory = None) -> tuple[Tensor, Memory]:
         h, keys, values = memory or self.fresh(len(x))
         out, last = self.cell(self.encode(x), h.unsqueeze(0))

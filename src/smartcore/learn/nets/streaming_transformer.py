@@ -16,7 +16,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -102,16 +101,6 @@ class StreamingTransformer(StreamingNet):
             x, *cache = block.step(x, *memory[2 * i : 2 * i + 2])
             after += cache
         return self.logits(self.out(self.norm(x))), *after
-
-    def attention(self, rows: Tensor) -> Tensor:
-        """Where it looked at the last of raw rows (t, k): (layers, heads, window), oldest first, each summing to 1."""
-        with torch.no_grad():
-            x, memory = self._before(rows)
-            x, out = self.enter(x), []
-            for i, block in enumerate(self.blocks):
-                out.append(block.band.weights(block.norm_a(x), memory[2 * i]))
-                x, *_ = block.step(x, *memory[2 * i : 2 * i + 2])
-        return torch.cat(out)
 
     def scan(self, x: Tensor, memory: Memory = None) -> tuple[Tensor, Memory]:
         memory = memory or self.fresh(len(x))
