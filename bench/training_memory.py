@@ -37,7 +37,7 @@ def measure(name: str, precision: str, checkpointing: bool) -> dict[str, float]:
     rows = rng.normal(size=(ROWS, COLUMNS)).astype(np.float32)
     label = rng.integers(0, 3, (ROWS, 1)).astype(np.int8)
     series = Series(np.arange(ROWS), rows, np.ones(ROWS), label)
-    valid = Series(series.ts[:500], rows[:500], series.mid[:500], label[:500])
+    valid = series.part(0, 1000)
     net = build(name, normal_scores([series]), **SIZES[name])
     config = train.Config(
         rounds=1, updates=3, batch=16, accumulate=4, length=100, burn=20, precision=precision,

@@ -243,7 +243,7 @@ def _looked(net: Any, laid: _Laid) -> Tensor:
     rows = np.concatenate([a + np.arange(n) for a, n in zip(first, count, strict=True)])
     start = torch.from_numpy(rows - (length - 1)).to(device)
     span = torch.arange(length, device=device)
-    size = 4096 if laid.x.is_cuda else 256
+    size = 512 if laid.x.is_cuda else 64
     return torch.cat([net.look(laid.x[part[:, None] + span]).float() for part in start.split(size)])
 
 
