@@ -1,0 +1,131 @@
+"""Many trainings in processes of their own, for the tables: resumable, within a time, one failure is one failure.
+
+A job is a tuple whose parts name it. A script's ``work`` calls :func:`guarded`; :func:`run` hands the jobs out.
+Nothing here needs the compiled core.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import json
+import multiprocessing
+import os
+import platform
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+Job = tuple[Any, ...]
+
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+LIBRARIES = ("lightgbm", "xgboost", "catboost")
+"""Without one, its jobs are skipped."""
+
+
+def options(stage: argparse.ArgumentParser) -> None:
+    """What every ``run`` stage can be told."""
+    stage.add_argument("--models", nargs="+", default=["all"])
+    stage.add_argument("--without", nargs="+", default=[], metavar="MODEL", help="models to leave out")
+    stage.add_argument("--datasets", nargs="+", default=["all"])
+    stage.add_argument("--seeds", type=int, default=5)
+    stage.add_argument("--jobs", type=int, default=1, help="processes")
+    stage.add_argument("--device", default="auto", help="of nets: auto, cuda or cpu")
+    stage.add_argument("--budget", type=float, default=36_000, help="seconds after which no job begins")
+    stage.add_argument("--grace", type=float, default=60, help="seconds that running jobs then have")
+
+
+def stem(job: Job) -> str:
+    """A file name of a job."""
+    return "--".join(str(part).replace(", ", "_").replace(" ", "_") for part in job)
+
+
+def guarded(task: Callable[[Job, dict[str, Any]], str], job: Job, settings: dict[str, Any]) -> dict[str, Any]:
+    """Do one job; what came of it, and never an exception."""
+    if time.time() > settings["until"]:
+        return {"job": job, "skipped": "the time is up"}
+    begun = time.perf_counter()
+    try:
+        return {"job": job, "said": task(job, settings), "seconds": time.perf_counter() - begun}
+    except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and error.name in LIBRARIES:
+            return {"job": job, "skipped": f"{error.name} is not installed here"}
+        return {"job": job, "error": f"{type(error).__name__}: {error}", "trace": traceback.format_exc()}
+
+
+def run(
+    work: Callable[[tuple[Job, dict[str, Any]]], dict[str, Any]],
+    todo: Sequence[Job],
+    told: argparse.Namespace,
+    settings: dict[str, Any],
+) -> int:
+    """Hand the jobs to ``told.jobs`` processes; 1 if any failed or was lost, else 0."""
+    folder = Path(told.out)
+    folder.mkdir(parents=True, exist_ok=True)
+    begun = time.time()
+    settings = {**settings, "out": str(folder), "device": told.device, "quick": told.quick}
+    (folder / f"machine-{os.getpid()}.json").write_text(json.dumps({**machine(), **settings}, indent=1, default=str))
+    settings["until"] = begun + told.budget
+    print(f"{len(todo)} jobs, {told.jobs} at a time, {told.device}, for at most {told.budget:.0f} s", flush=True)
+    for name in THREADS:
+        os.environ.setdefault(name, "1")  # each process has one core, and inherits this
+    failed, done, skipped = 0, 0, dict[str, int]()
+    # Spawned, since a forked process cannot use CUDA. Leaving the pool ends what still runs.
+    with multiprocessing.get_context("spawn").Pool(min(told.jobs, max(len(todo), 1))) as pool:
+        results = pool.imap_unordered(work, [(job, settings) for job in todo])
+        for at in range(1, len(todo) + 1):
+            left = begun + told.budget + told.grace - time.time()
+            try:
+                found = results.next(timeout=max(left, 0.1))
+            except multiprocessing.TimeoutError:
+                lost = len(todo) - at + 1
+                print(f"{lost} jobs are not back {told.grace:.0f} s after the time was up: ended", flush=True)
+                failed += lost
+                break
+            name = " ".join(str(part) for part in found["job"])
+            if "error" in found:
+                failed += 1
+                print(f"FAILED {name}: {found['error']}\n{found['trace']}", flush=True)
+            elif "skipped" in found:
+                skipped[found["skipped"]] = skipped.get(found["skipped"], 0) + 1
+            else:
+                done += 1
+                spent, seconds = time.time() - begun, found["seconds"]
+                print(f"{spent:6.0f} s  {at}/{len(todo)}  {name}: {seconds:.1f} s, {found['said']}", flush=True)
+        else:
+            pool.close()
+            pool.join()
+    for why, count in skipped.items():
+        print(f"{count} jobs skipped: {why}")
+    print(f"{done} jobs done, {failed} failed, in {time.time() - begun:.0f} s")
+    return int(failed > 0)
+
+
+def machine() -> dict[str, Any]:
+    """What trained."""
+    told: dict[str, Any] = {"python": platform.python_version(), "cores": os.cpu_count(), "versions": {}}
+    for name in ("numpy", "torch", "scikit-learn", "lightgbm", "xgboost", "catboost"):
+        try:
+            told["versions"][name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    try:
+        import torch
+
+        told["gpu"] = torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
+    except ImportError:
+        told["gpu"] = None
+    return told
+
+
+def machines(folder: Path) -> list[dict[str, Any]]:
+    """What :func:`run` wrote of the machines it ran on, each once."""
+    out: list[dict[str, Any]] = []
+    for path in sorted(folder.rglob("machine-*.json")):
+        one = json.loads(path.read_text())
+        if one not in out:
+            out.append(one)
+    return out
