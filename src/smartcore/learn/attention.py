@@ -34,10 +34,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from smartcore.learn.evaluate.plots import BLUE, CLASSES, INK, MUTED
 from smartcore.learn.nets.base import Net, StreamingNet, WindowNet
-
-INK, MUTED = "#1f2933", "#7b8794"
-CLASSES = {2: ("down", "up"), 3: ("down", "flat", "up")}
 
 
 @dataclass(frozen=True)
@@ -246,7 +244,7 @@ def _figure(seen: Attention, names: list[str], title: str, most: int) -> Any:
     bar.outline.set_visible(False)
     bar.ax.tick_params(colors=INK, labelsize=8)
 
-    mean.bar(np.arange(span - 1, -1, -1), times.mean(0), width=1.0, color="#2563a8")
+    mean.bar(np.arange(span - 1, -1, -1), times.mean(0), width=1.0, color=BLUE)
     mean.axhline(1, color=INK, linewidth=0.8, linestyle=":")
     mean.annotate("equal share", (1.008, 1), xycoords=("axes fraction", "data"), color=INK, fontsize=8, va="center")
     mean.set_ylim(0, max(1.25, 1.08 * float(times.mean(0).max())))
@@ -263,6 +261,7 @@ def _figure(seen: Attention, names: list[str], title: str, most: int) -> Any:
     sums.barh(range(len(labels)), total, color=np.where(total > 0, "#b2182b", "#2166ac"), height=0.7)
     sums.axvline(0, color=INK, linewidth=0.8)
     sums.tick_params(labelleft=False, left=False)
+    sums.locator_params(axis="x", nbins=3)
 
     older = f"; {seen.older:.0%} came from rows before these" if seen.older > 0.005 else ""
     _title(heads, "attention over time", "how the weights of each head are shared out")
