@@ -755,7 +755,7 @@ def test_a_page_of_pictures(result, tmp_path):
     assert "](gru.png)" in files[1].read_text()
     figure = plots.sheet(evaluate.Result.read(files[2]))
     titles = [axes.get_title(loc="left") for axes in figure.axes]
-    assert titles == ["macro F1 (more is better)", "Reliability", "Confusion", "Equity", "Learning"]
+    assert titles == ["Macro F1 (more is better)", "Reliability", "Confusion", "Equity", "Learning"]
     equity = figure.axes[3]
     assert equity.lines[0].get_ydata()[-1] == pytest.approx(100 * result.account["gross"], rel=1e-4)
 

@@ -4,7 +4,17 @@ One file a question, all names here: ``evaluate.judge`` makes everything of one 
 scikit-learn (a floor) and matplotlib (``plots``, which is imported by its own name) load when used.
 """
 
-from smartcore.learn.evaluate.bootstrap import Interval, block_length, difference, interval, intervals, resample
+from smartcore.learn.evaluate.bootstrap import (
+    Drawn,
+    Interval,
+    block_length,
+    block_of,
+    difference,
+    draw,
+    interval,
+    intervals,
+    resample,
+)
 from smartcore.learn.evaluate.costs import Account, account, bets_needed, break_even_accuracy, join, positions
 from smartcore.learn.evaluate.floors import (
     Control,
@@ -51,11 +61,11 @@ from smartcore.learn.evaluate.split import (
 )
 
 __all__ = [
-    "LESS_IS_BETTER", "SCORES", "Account", "Control", "Floats", "Interval", "Labels", "Moments", "Overfitting",
-    "Result", "Split", "account", "bets_needed", "block_length", "break_even_accuracy", "certain", "combinatorial",
-    "confusion", "deflated_sharpe", "difference", "expected_calibration_error", "expected_maximum_sharpe", "floors",
-    "floors_of", "information", "interval", "intervals", "join", "judge", "last_return", "machine",
-    "minimum_track_record", "past_label", "paths", "pbo", "positions", "probabilistic_sharpe", "purge", "purged_kfold",
-    "random_walk", "random_walk_control", "reconstruct", "reliability", "resample", "scores", "sharpe", "signal",
-    "spread", "table", "walk_forward", "walk_forward_at",
+    "LESS_IS_BETTER", "SCORES", "Account", "Control", "Drawn", "Floats", "Interval", "Labels", "Moments",
+    "Overfitting", "Result", "Split", "account", "bets_needed", "block_length", "block_of", "break_even_accuracy",
+    "certain", "combinatorial", "confusion", "deflated_sharpe", "difference", "draw", "expected_calibration_error",
+    "expected_maximum_sharpe", "floors", "floors_of", "information", "interval", "intervals", "join", "judge",
+    "last_return", "machine", "minimum_track_record", "past_label", "paths", "pbo", "positions",
+    "probabilistic_sharpe", "purge", "purged_kfold", "random_walk", "random_walk_control", "reconstruct",
+    "reliability", "resample", "scores", "sharpe", "signal", "spread", "table", "walk_forward", "walk_forward_at",
 ]  # fmt: skip

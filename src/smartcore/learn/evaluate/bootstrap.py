@@ -173,6 +173,77 @@ def interval(
     return _percentiles(float(statistic(*arrays)), drawn, level, block)
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """A model's scores on rows and seeds drawn again, and on those that were there. By name."""
+
+    value: dict[str, float]
+    """Mean over seeds."""
+    scores: dict[str, NDArray[np.float64]]
+    """(draws,)"""
+    block: float
+
+    def intervals(self, level: float = 0.95) -> dict[str, Interval]:
+        """Of the mean over seeds."""
+        return {k: _percentiles(self.value[k], v, level, self.block) for k, v in self.scores.items()}
+
+    def less(self, other: Drawn, level: float = 0.95) -> dict[str, Interval]:
+        """Of this model's scores less the other's, drawn with the same ``block``, ``draws`` and ``seed``: paired."""
+        if self.block != other.block or any(len(v) != len(other.scores[k]) for k, v in self.scores.items()):
+            raise ValueError(f"drawn in blocks of {self.block} and {other.block}: not the same rows")
+        return {
+            k: _percentiles(self.value[k] - other.value[k], v - other.scores[k], level, self.block)
+            for k, v in self.scores.items()
+        }
+
+
+def draw(
+    prob: Floats,
+    label: Labels,
+    returns: Floats | None = None,
+    *,
+    block: float,
+    draws: int = 1000,
+    seed: int = 0,
+    kind: str = "stationary",
+    stream: int = 0,
+) -> Drawn:
+    """The scores of ``prob``, (n, classes) or (seeds, n, classes), on rows drawn again.
+
+    A draw takes as many seeds as there are, with replacement, and for all of them the same blocks of rows, which hang
+    on ``seed``, ``kind``, ``block`` and the number of labels alone. Models whose trainings share nothing draw theirs
+    with different ``stream``.
+    """
+    value, drawn = [], []
+    each = np.asarray(prob)
+    for p in each if each.ndim == 3 else each[None]:
+        x = columns(*known(p, label, returns))
+        classes = p.shape[1]
+        value.append(x.sum(0))
+        # The generator starts anew for each training's rows: its blocks are then those of all others.
+        drawn.append(sums(x, block, draws, np.random.default_rng(seed), kind))
+    pick = np.random.default_rng([seed, 1 + stream]).integers(len(drawn), size=(draws, len(drawn)))
+    found = from_sums(np.concatenate(drawn), classes)  # seed after seed
+    return Drawn(
+        {k: float(v.mean()) for k, v in from_sums(np.array(value), classes).items()},
+        {k: np.take_along_axis(v.reshape(-1, draws).T, pick, axis=1).mean(1) for k, v in found.items()},
+        float(block),
+    )
+
+
+def block_of(prob: Floats, label: Labels, horizon: int = 1, kind: str = "stationary") -> float:
+    """A length of blocks for scores: that of hits or of log-losses, the mean over seeds, whichever is longer; no less
+    than ``horizon``, the rows a label reaches ahead. Arguments as of :func:`intervals`."""
+    each = np.asarray(prob)
+    hit, loss = [], []
+    for one in each if each.ndim == 3 else each[None]:
+        p, c, _ = known(one, label)
+        hit.append(block_length(p.argmax(1) == c, kind))
+        loss.append(block_length(-np.log(np.maximum(p[np.arange(len(c)), c], 1e-15)), kind))
+    found = max(float(np.mean(hit)), float(np.mean(loss)), float(horizon))
+    return min(found, float(len(c)))
+
+
 def intervals(
     prob: Floats,
     label: Labels,
@@ -188,19 +259,11 @@ def intervals(
     """Intervals of the mean score over seeds: of ``SCORES`` but ECE, IC where returns are given, and
     ``macro_f1_beyond_chance``.
 
-    ``prob`` is (n, classes), or (seeds, n, classes) of the same rows: then a draw takes seeds again, and for all of
-    them the same blocks of rows, so that it holds both what the seed and what the period of the test did. ``block``
-    is by default that of hits and of losses, whichever is longer, and no less than ``horizon``, the rows a label
-    reaches ahead.
+    ``prob`` is (n, classes), or (seeds, n, classes) of the same rows: then an interval holds both what the seed and
+    what the period of the test did (:func:`draw`). ``block`` is by default :func:`block_of` it.
     """
-    parts = _parts(prob, label, returns)
-    classes = np.shape(prob)[-1]
-    block = _block(parts, classes, horizon, kind) if block is None else block
-    value = _means(np.stack([x.sum(0) for x in parts])[:, None], classes)
-    drawn, pick = _drawn(parts, classes, block, draws, seed, kind)
-    return {
-        name: _percentiles(float(value[name].mean()), _over_seeds(drawn[name], pick), level, block) for name in value
-    }
+    block = block_of(prob, label, horizon, kind) if block is None else block
+    return draw(prob, label, returns, block=block, draws=draws, seed=seed, kind=kind).intervals(level)
 
 
 def difference(
@@ -221,54 +284,11 @@ def difference(
     Arguments as of :func:`intervals`. Seeds of the two are drawn apart, for equal numbers do not make equal trainings.
     An interval without zero says that one is better *on this test*, not how often it will be.
     """
-    a, b = _parts(prob, label, returns), _parts(other, label, returns)
-    classes = np.shape(prob)[-1]
     if block is None:
-        # The score of each row is what differs; where they agree nothing is drawn.
-        block = max(_block(a, classes, horizon, kind), _block(b, classes, horizon, kind))
-    value = {}
-    for name, x in _means(np.stack([x.sum(0) for x in a])[:, None], classes).items():
-        y = _means(np.stack([x.sum(0) for x in b])[:, None], classes)[name]
-        value[name] = float(x.mean() - y.mean())
-    first, pick = _drawn(a, classes, block, draws, seed, kind)
-    second, again = _drawn(b, classes, block, draws, seed, kind, stream=1)
-    return {
-        name: _percentiles(value[name], _over_seeds(first[name], pick) - _over_seeds(second[name], again), level, block)
-        for name in value
-    }
-
-
-def _parts(prob: Floats, label: Labels, returns: Floats | None) -> list[NDArray[np.float64]]:
-    """Columns (rows with a label, k) of each seed."""
-    prob = np.asarray(prob)
-    return [columns(*known(p, label, returns)) for p in (prob if prob.ndim == 3 else prob[None])]
-
-
-def _block(parts: list[NDArray[np.float64]], classes: int, horizon: int, kind: str) -> float:
-    hit = [x[:, : classes * classes : classes + 1].sum(1) for x in parts]
-    loss = [x[:, classes * classes + 1] for x in parts]
-    found = [np.mean([block_length(x, kind) for x in each]) for each in (hit, loss)]
-    return min(max(float(found[0]), float(found[1]), float(horizon)), float(len(hit[0])))
-
-
-def _means(sums: NDArray[np.float64], classes: int) -> dict[str, NDArray[np.float64]]:
-    """Scores (seeds, draws) from sums (seeds, draws, k)."""
-    found = from_sums(sums.reshape(-1, sums.shape[2]), classes)
-    return {name: value.reshape(sums.shape[:2]) for name, value in found.items()}
-
-
-def _drawn(
-    parts: list[NDArray[np.float64]], classes: int, block: float, draws: int, seed: int, kind: str, stream: int = 0
-) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.int64]]:
-    """Scores (seeds, draws) on the same blocks, and the seeds (draws, seeds) that each draw takes."""
-    # The generator starts anew for each seed's rows: its blocks are then those of all others.
-    found = np.stack([sums(x, block, draws, np.random.default_rng(seed), kind) for x in parts])
-    pick = np.random.default_rng([seed, 1 + stream]).integers(len(parts), size=(draws, len(parts)))
-    return _means(found, classes), pick
-
-
-def _over_seeds(drawn: NDArray[np.float64], pick: NDArray[np.int64]) -> NDArray[np.float64]:
-    return np.take_along_axis(drawn.T, pick, axis=1).mean(1)
+        block = max(block_of(prob, label, horizon, kind), block_of(other, label, horizon, kind))
+    first = draw(prob, label, returns, block=block, draws=draws, seed=seed, kind=kind)
+    second = draw(other, label, returns, block=block, draws=draws, seed=seed, kind=kind, stream=1)
+    return first.less(second, level)
 
 
 def _percentiles(value: float, drawn: NDArray[np.float64], level: float, block: float) -> Interval:

@@ -42,14 +42,15 @@ def sheet(result: Result) -> Any:
         draw.append(draw_equity)
     if result.curves:
         draw.append(draw_curves)
-    rows = (len(draw) + 1) // 2
-    figure = Figure(figsize=(11, 0.7 + 4.1 * rows), layout=ConstrainedLayoutEngine(w_pad=0.15, h_pad=0.12))
+    across = 3 if len(draw) == 3 else 2
+    rows = -(-len(draw) // across)
+    figure = Figure(figsize=(5.5 * across, 0.7 + 4.1 * rows), layout=ConstrainedLayoutEngine(w_pad=0.15, h_pad=0.12))
     FigureCanvasAgg(figure)
     figure.suptitle(f"{result.name} — {result.task}" if result.task else result.name, color=INK, fontsize=13)
-    grid = figure.add_gridspec(rows, 2)
+    grid = figure.add_gridspec(rows, across)
     for i, one in enumerate(draw):
-        wide = i == len(draw) - 1 and i % 2 == 0
-        one(figure.add_subplot(grid[i // 2, :] if wide else grid[i // 2, i % 2]), result)
+        wide = i == len(draw) - 1 and i % across == 0
+        one(figure.add_subplot(grid[i // across, :] if wide else grid[i // across, i % across]), result)
     return figure
 
 
@@ -62,14 +63,24 @@ def draw_scores(axes: Any, result: Result, name: str = "macro_f1") -> None:
         mean, 0, xerr=[[max(mean - found.low, 0)], [max(found.high - mean, 0)]],
         fmt="o", color=BLUE, capsize=4, markersize=7, zorder=3,
     )  # fmt: skip
-    axes.plot([s[name] for s in result.scores], [0.22] * len(result.scores), "|", color=BLUE, markersize=8)
+    axes.plot([s[name] for s in result.scores], [0.25] * len(result.scores), "|", color=BLUE, markersize=7)
+    axes.annotate(
+        str(found), (found.high, 0), xytext=(8, 0), textcoords="offset points", va="center", color=BLUE, fontsize=9
+    )
     for i, each in enumerate(result.floors.values(), 1):
         axes.plot(each[name], i, "D", color=MUTED, markersize=6)
+        axes.annotate(
+            f"{each[name]:.3f}", (each[name], i), xytext=(8, 0), textcoords="offset points", va="center",
+            color=MUTED, fontsize=9,
+        )  # fmt: skip
+    left, right = axes.get_xlim()
+    axes.set_xlim(left, right + 0.42 * (right - left))  # room for the numbers
     axes.axvline(mean, color=BLUE, linewidth=0.8, linestyle=":", zorder=1)
     axes.set_yticks(range(len(labels)), labels)
     axes.set_ylim(len(labels) - 0.5, -0.6)
     better = "less" if name in LESS_IS_BETTER else "more"
-    _title(axes, f"{words(name)} ({better} is better)", f"bar: {found.level:.0%} interval; ticks: seeds")
+    title = f"{words(name)} ({better} is better)"
+    _title(axes, title[0].upper() + title[1:], f"bar: {found.level:.0%} interval; ticks: seeds")
     _plain(axes, "x")
 
 
@@ -124,8 +135,11 @@ def draw_equity(axes: Any, result: Result) -> None:
         at = max(value, at + gap)
         axes.annotate(
             f"{name} {value:+.3g}%", (row[-1], at), xytext=(6, 0), textcoords="offset points", va="center",
-            color=colour, fontsize=9, annotation_clip=False,
+            color=colour, fontsize=9,
         )  # fmt: skip
+    axes.set_xlim(row[0], row[0] + 1.42 * (row[-1] - row[0]))  # room for the names
+    axes.set_xticks(np.linspace(row[0], row[-1], 3).round())
+    axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.set(xlabel="test row", ylabel="sum of returns, % of stake")
     a = result.account
     _title(axes, "Equity", f"{a['turnover']:.3g} traded a row; break-even cost {a['break_even_bps']:.3g} bp one way")

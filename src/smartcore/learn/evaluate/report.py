@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smartcore.learn.evaluate.bootstrap import Interval, difference, intervals
+from smartcore.learn.evaluate.bootstrap import Interval, block_of, draw
 from smartcore.learn.evaluate.costs import SUMMARY, Account
 from smartcore.learn.evaluate.floors import Control
 from smartcore.learn.evaluate.scores import SCORES, Floats, Labels, confusion, reliability, scores
@@ -148,16 +148,19 @@ def judge(
     ``returns`` (n,): what followed each row, for IC. ``floors``: probabilities (n, classes) by name, from
     ``floors.floors``. ``horizon``: rows a label reaches ahead. ``account``: of the positions these probabilities call
     for (``costs.account``); ``periods`` rows in a year. ``about``: settings worth keeping.
+    Blocks of the bootstrap are the longest that the model or a floor asks for, so that all are drawn alike.
     """
     floors = dict(sorted((floors or {}).items()))  # as in the file
     prob = np.asarray(prob)
     prob = prob if prob.ndim == 3 else prob[None]
-    settings: dict[str, Any] = {"horizon": horizon, "draws": draws, "level": level, "seed": seed}
+    block = max(block_of(p, label, horizon) for p in (prob, *floors.values()))
+    drawn = draw(prob, label, returns, block=block, draws=draws, seed=seed)
     pooled, truth = prob.reshape(-1, prob.shape[2]), np.tile(label, len(prob))
     confidence, hit, count = reliability(pooled, truth)
     against = {}
     for floor, said in floors.items():
-        found = difference(prob, said, label, **settings)
+        other = draw(said, label, returns, block=block, draws=draws, seed=seed, stream=1)
+        found = drawn.less(other, level)
         against[floor] = {k: found[k] for k in AGAINST}
     equity: dict[str, tuple[float, ...]] = {}
     if account is not None:
@@ -169,7 +172,7 @@ def judge(
         classes=prob.shape[2],
         rows=int((np.asarray(label) >= 0).sum()),
         scores=tuple(scores(p, label, returns) for p in prob),
-        intervals=intervals(prob, label, returns, **settings),
+        intervals=drawn.intervals(level),
         floors={k: scores(p, label, returns) for k, p in floors.items()},
         against=against,
         confusion=tuple(tuple(map(int, row)) for row in confusion(pooled, truth)),
