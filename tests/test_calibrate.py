@@ -75,7 +75,8 @@ def test_it_is_a_few_coreml_operators(fitted):
 
 
 def test_record_comes_back_through_json(fitted):
-    assert Calibration.of(json.loads(json.dumps(fitted.record()))) == fitted
+    assert json.loads(json.dumps(fitted.record())) == fitted.record()
+    assert Calibration.of(fitted.record()) == fitted
     assert Calibration.of({"method": "temperature", "temperature": 1.25}) == Calibration("temperature", 1.25)
 
 

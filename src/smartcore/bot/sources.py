@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _SEQUENCE, _ENSEMBLE = MODELS
 _TREES = {
     "gbdt", "trees", "forest", "random_forest", "lightgbm", "xgboost", "catboost", "ensemble", "average", "dynamic",
-    "stacking",
+    "stacking", "fused",
 }  # fmt: skip
 
 

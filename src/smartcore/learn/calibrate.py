@@ -73,7 +73,7 @@ class Calibration:
     def record(self) -> dict[str, Any]:
         """For the contract; :meth:`of` reads it back."""
         out: dict[str, Any] = {"method": self.method, "temperature": self.temperature}
-        return {**out, "curves": self.curves} if self.curves else out
+        return {**out, "curves": [[list(knot) for knot in curve] for curve in self.curves]} if self.curves else out
 
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> Calibration:

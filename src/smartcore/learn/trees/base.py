@@ -116,7 +116,7 @@ class Trees(ABC):
     calibration: "none", "temperature" or "isotonic", fitted on validation.
     """
 
-    name: ClassVar[str]
+    name: str
     Config: ClassVar[type[Any]]
     suffix: ClassVar[str]
     """Of the library's own file format."""
