@@ -51,7 +51,7 @@ def cases(only: set[str]) -> list[tuple[str, str, dict[str, Any], float | None]]
         (name, " ".join(f"{k} {v}" for k, v in config.items()), config, goal) for name, config, goal in GOALS
     ]
     for name in nets.names():
-        have = {f.name for f in fields(nets.kind(name)[1])}
+        have = {f.name for f in fields(nets.kind(name)[1]) if isinstance(f.default, int)}
         out.append((name, "default", {}, None))
         out.append((name, "largest", {k: v for k, v in LARGEST.items() if k in have}, None))
     return [case for case in out if not only or case[0] in only]

@@ -324,6 +324,9 @@ def test_the_benchmark_knows_every_net_and_measures_one(monkeypatch):
     listed = bench.cases(set())
     assert {name for name, *_ in listed} == set(nets.names()) and [g for *_, g in listed][:4] == [20, 20, 200, 1000]
     assert {name for name, *_ in bench.cases({"tcn"})} == {"tcn"}
+    knots = np.sort(np.random.default_rng(0).normal(size=(2, bench.COLUMNS, 4)), axis=2)
+    for name, _, config, _ in listed:
+        nets.build(name, knots, **config)
     m = bench.measured("lstm", {"hidden": 8}, quick=True)
     assert m["state"] == 16 and 0 < m["run"]["hot"]["p50_us"] <= m["run"]["hot"]["p99_us"]
 
