@@ -1,4 +1,4 @@
-"""Scores, calibration, trees and export: held to naive versions, to scikit-learn, to torch and to LightGBM."""
+"""Scaling, the market of the shipped models, and the recipes that make them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from smartcore.kernels import labels
-from smartcore.learn import calibrate
 
 ROOT = Path(__file__).resolve().parent.parent
 SECOND = 1_000_000_000
@@ -33,7 +32,7 @@ def series(n: int, k: int = 4, seed: int = 0):
     return Series(np.arange(n) * SECOND, x, np.ones(n), label[:, None])
 
 
-# --- nets and export ------------------------------------------------------------------------------
+# --- nets -----------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -43,36 +42,25 @@ def torch():
     return found
 
 
-def toy_contract(kind: str, k: int, states=()):
-    from smartcore.models import Contract
-
-    return Contract(
-        name="toy", kind=kind, columns=tuple(f"c{i}" for i in range(k)), fingerprint="toy", sample="1s",
-        bars=None, horizon="1s", label="toy", states=states, warm_up=2,
-    )  # fmt: skip
-
-
 @pytest.fixture
 def net(torch):
-    from smartcore.learn.export import Served
     from smartcore.learn.nets import build
 
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
-    knots = np.sort(rng.normal(size=(2, 5, 6)), axis=2)
-    return Served(build("gru", knots, encoder=7, hidden=8), [calibrate.Calibration("temperature", 0.7)]).eval()
+    return build("gru", np.sort(rng.normal(size=(2, 5, 6)), axis=2), encoder=7, hidden=8).eval()
 
 
 def test_step_is_the_fused_sequence(torch, net):
     rows = torch.from_numpy(series(200, 5).rows).unsqueeze(0)
     states = net.start()
     with torch.no_grad():
-        _, memory = net.net.sequence(rows[:, :120])
-        whole, _ = net.net.sequence(rows)
-        later, _ = net.net.sequence(rows[:, 120:], memory)
+        _, memory = net.sequence(rows[:, :120])
+        whole, _ = net.sequence(rows)
+        later, _ = net.sequence(rows[:, 120:], memory)
         torch.testing.assert_close(later, whole[:, 120:], atol=1e-6, rtol=0)
         for t in range(200):
-            logits, *states = net.net(rows[:, t], *states)
+            logits, *states = net(rows[:, t], *states)
             torch.testing.assert_close(logits, whole[:, t], atol=1e-6, rtol=0)
 
 
@@ -99,46 +87,6 @@ def test_knots_that_nearly_touch_make_no_nan(torch):
     rows = torch.tensor([[0.0], [1e-40], [0.5], [1.0], [2.0], [-3e38], [3e38]])
     z = Inputs(np.stack([value, score])).normalise(rows).flatten()
     assert torch.isfinite(z).all() and (z.diff()[:4] >= 0).all() and z[-2] == -2 and z[-1] == 2
-
-
-def test_exported_net_passes_every_gate(torch, net, tmp_path):
-    from smartcore.learn.check import batched, check
-    from smartcore.learn.export import export_net
-    from smartcore.models import Model, State
-
-    rows = series(300, 5).rows
-    c = toy_contract("gru", 5, (State("h", "h_next", (1, 8)),))
-    path = tmp_path / "toy.onnx"
-    written = export_net(net, c, rows[:6], path)
-    model = Model.load(path)
-    assert model.contract == written and written.created_with["torch"] and len(written.cache_key) == 32
-    report = check(path, net, rows, quick=True)
-    assert report.failures == () and "passed" in str(report)
-    assert report.coreml_partitions == 1 and report.parity < 1e-6
-    # From a state that is not zero, too: an exporter that mixes up its inputs would pass from zero.
-    with torch.no_grad():
-        h = torch.randn(1, 8, generator=torch.Generator().manual_seed(5))
-        model._states[0][0][...] = h.numpy()
-        for row in rows[:50]:
-            scores, h = net(torch.from_numpy(row)[None], h)
-            np.testing.assert_allclose(model.step(row.astype(float)), scores[0], atol=1e-6)
-    wide = tmp_path / "wide.onnx"
-    export_net(net, c, rows[:6], wide, dynamic=True)
-    assert batched(wide, path, rows) < 1e-6
-
-
-def test_check_fails_a_file_of_another_net(torch, net, tmp_path):
-    from smartcore.learn.check import check
-    from smartcore.learn.export import export_net
-    from smartcore.models import State
-
-    path = tmp_path / "toy.onnx"
-    rows = series(60, 5).rows
-    export_net(net, toy_contract("gru", 5, (State("h", "h_next", (1, 8)),)), rows[:6], path)
-    with torch.no_grad():
-        net.net.out.bias[0] += 0.1
-    report = check(path, net, rows, quick=True)
-    assert any("differs from its source" in f for f in report.failures) and "FAILED" in str(report)
 
 
 # --- the recipes ----------------------------------------------------------------------------------

@@ -181,14 +181,13 @@ def export(net, path):
 @pytest.mark.parametrize(("name", "setting"), [c for c, _ in EXPORTED], ids=[i for _, i in EXPORTED])
 def test_the_exported_step_is_the_net(name, setting, tmp_path):
     pytest.importorskip("onnxscript", reason="the exporter is torch's with onnxscript, part of [test]")
-    from smartcore.learn.check import coreml
+    from smartcore.learn.apple import partitions
     from smartcore.models.providers import session
 
     net, table = tiny(name, **setting), rows(TICKS)
     path = tmp_path / f"{name}.onnx"
     export(net, path)
-    partitions, taken, total = coreml(path)
-    assert (partitions, taken) == (1, total)
+    assert partitions(path).whole
     run = session(path)
     assert [tuple(i.shape) for i in run.get_inputs()] == [(1, COLUMNS), *(s.shape for s in net.states)]
     with torch.inference_mode():

@@ -128,15 +128,15 @@ def test_the_file_gives_what_torch_gives(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_coreml_takes_all_but_the_recurrent_part(name, tmp_path):
-    from smartcore.learn.check import coreml
+    from smartcore.learn.apple import partitions
 
     _, data = exported(name)
     path = tmp_path / "net.onnx"
     path.write_bytes(data)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        partitions, taken, total = coreml(path)
-    assert (partitions, total - taken) == ((2, 1) if name in RECURRENT else (1, 0))
+        found = partitions(path)
+    assert (found.count, found.nodes - found.taken) == ((2, 1) if name in RECURRENT else (1, 0))
 
 
 @pytest.mark.parametrize("name", NAMES)

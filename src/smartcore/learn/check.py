@@ -1,14 +1,14 @@
 """Is an exported file what it says? Every gate it has to pass before it ships, and its latency.
 
-python -m smartcore.learn.check FILE ...
+``smartcore export --check FILE`` runs it; its report is the second half of the model card.
 """
 
 from __future__ import annotations
 
-import sys
+import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +16,22 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from smartcore.learn.export import cache_key_fits
-from smartcore.models import Model
+from smartcore.learn import apple
+from smartcore.learn.data import Series
+from smartcore.learn.export import cache_key_fits, served
+from smartcore.models import Contract, Model
 from smartcore.models.providers import session
 
 Source = Callable[[NDArray[np.float32]], NDArray[np.floating]]
-"""Rows (n, k) in order from a fresh state -> scores (n, 3), by whatever the file was exported from."""
+"""Rows (n, k) in order from a fresh state -> scores (n, classes), by whatever the file was exported from."""
+
+PARITY = 1e-5
+"""Largest difference of a probability from what it was exported from."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """What :func:`check` found; differences are the largest absolute ones of a probability."""
+    """What :func:`check` found; differences are the largest absolute ones of a probability, None was not asked for."""
 
     file: str
     kilobytes: float
@@ -34,15 +39,19 @@ class Report:
     golden: float
     """File against its own golden rows."""
     parity: float | None
-    """File against its source over hundreds of ticks, a twentieth of the values unknown; None without a source."""
+    """File against its source, row by row over hundreds of ticks, a twentieth of the values unknown."""
     unknown: float | None
     """The same on rows of which half or all values are unknown."""
+    whole: float | None
+    """File row by row against its source over the whole recording at once, as it was trained and judged."""
+    batch: float | None
+    """Seven streams side by side in the variant with a free batch against one after another in the file."""
     optimiser: float
     """All of onnxruntime's graph optimisations against none."""
-    coreml_partitions: int | None
-    """MLProgram partitions by onnxruntime's own static checker; 1 is the aim for a net, trees never run there."""
-    coreml_nodes: str
-    """Nodes of the graph it would take."""
+    coreml: str
+    """What onnxruntime's own static checker says of the CoreML provider, and which operators prevent one partition."""
+    coremltools: str | None
+    """What coremltools made of the net."""
     forgets: int
     """Ticks until a fresh state gives the scores of an old one to 0.01."""
     hot: tuple[float, float]
@@ -51,18 +60,41 @@ class Report:
     """Microseconds a step, one every 3 ms: p50, p99. What a bot feels."""
     failures: tuple[str, ...]
 
+    @property
+    def passed(self) -> bool:
+        return not self.failures
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON types; "passed" says whether all gates were."""
+        return {
+            **{k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()},
+            "passed": self.passed,
+        }
+
     def __str__(self) -> str:
-        lines = [f"{f.name:18} {_show(getattr(self, f.name))}" for f in fields(self) if f.name != "failures"]
-        verdict = "passed" if not self.failures else "FAILED: " + "; ".join(self.failures)
-        return "\n".join([*lines, verdict])
+        lines = [f"{f.name:12} {_show(getattr(self, f.name))}" for f in fields(self) if f.name != "failures"]
+        return "\n".join([*lines, "passed" if self.passed else "FAILED: " + "; ".join(self.failures)])
 
 
-def check(path: Path | str, source: Any = None, rows: NDArray[np.float32] | None = None, quick: bool = False) -> Report:
+def check(
+    path: Path | str,
+    source: Any = None,
+    rows: NDArray[np.float32] | None = None,
+    quick: bool = False,
+    *,
+    target: int = 0,
+    batch: bool = True,
+    coremltools: bool = False,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Report:
     """Run every gate over a file. Raises only where it cannot be loaded: what failed is in ``Report.failures``.
 
-    source: the torch step net it was exported from, or any ``Source``; None leaves parity out.
-    rows: raw rows (n, k) to step over; None makes noise around the golden rows.
+    source: the ``estimator.Estimator`` it was exported from and which ``target`` of it, a served net, or any
+    ``Source``; None leaves parity out.
+    rows: raw rows (n, k) in order to step over; None makes noise around the golden rows.
     quick: a fifth of the timing.
+    batch: export an estimator's variant with a free batch as well, and hold its rows to those of the file.
+    coremltools: convert the net by it as well; some seconds.
     """
     path = Path(path)
     failures: list[str] = []
@@ -71,6 +103,7 @@ def check(path: Path | str, source: Any = None, rows: NDArray[np.float32] | None
         if not ok:
             failures.append(text)
 
+    progress("structure")
     model_file = onnx.load(str(path))
     try:
         onnx.checker.check_model(model_file, full_check=True)
@@ -93,21 +126,32 @@ def check(path: Path | str, source: Any = None, rows: NDArray[np.float32] | None
     holes = np.where(rng.random(rows.shape) < 0.05, np.float32(np.nan), rows)
     dark = np.where(rng.random(rows.shape) < 0.5, np.float32(np.nan), rows)
     dark[::7] = np.nan
-    parity = unknown = None
+
+    parity = unknown = whole = side_by_side = None
+    package: str | None = None
     if source is not None:
-        origin = torch_source(source) if hasattr(source, "start") else source
+        progress("parity")
+        origin = row_by_row(source, c, target)
         parity, unknown = (_worst(_fresh(model, r), origin(r)) for r in (holes, dark))
-        gate(parity <= 1e-5, f"differs from its source by {parity:.2g}")
-        gate(unknown <= 1e-5, f"differs from its source by {unknown:.2g} on unknown values")
+        gate(parity <= PARITY, f"differs from its source by {parity:.2g}")
+        gate(unknown <= PARITY, f"differs from its source by {unknown:.2g} on unknown values")
+        if hasattr(source, "logits"):
+            whole = _worst(_fresh(model, holes), at_once(source, holes, target))
+            gate(whole <= PARITY, f"differs by {whole:.2g} from its source over the whole recording at once")
+        if batch and hasattr(source, "export"):
+            with tempfile.TemporaryDirectory() as folder:
+                wide = Path(folder) / "batch.onnx"
+                source.export(wide, c, None, target=target, dynamic=True)
+                side_by_side = batched(wide, path, rows)
+            gate(side_by_side <= PARITY, f"a batch differs by {side_by_side:.2g} from its rows one after another")
+    progress("optimiser, CoreML")
     plain = Model(session(path, optimise=False), c)
     optimiser = _worst(_fresh(model, holes), plain.run(holes))
-    gate(optimiser <= 1e-5, f"optimised and plain graph differ by {optimiser:.2g}")
-    partitions, taken, total = coreml(path)
-    if c.states:
-        gate(
-            partitions == 1 and taken == total,
-            f"CoreML: {partitions} partitions, {taken}/{total} nodes",
-        )
+    gate(optimiser <= PARITY, f"optimised and plain graph differ by {optimiser:.2g}")
+    if coremltools:
+        progress("coremltools")
+        package = _package(source, c, target, holes)
+    progress("latency")
     scale = 5 if quick else 1
     return Report(
         file=path.name,
@@ -116,14 +160,34 @@ def check(path: Path | str, source: Any = None, rows: NDArray[np.float32] | None
         golden=golden,
         parity=parity,
         unknown=unknown,
+        whole=whole,
+        batch=side_by_side,
         optimiser=optimiser,
-        coreml_partitions=partitions,
-        coreml_nodes=f"{taken}/{total}",
+        coreml=str(apple.partitions(path)),
+        coremltools=package,
         forgets=forgets(model, rows),
         hot=latency(model, rows, 5000 // scale, 0.0),
         paced=latency(model, rows, 500 // scale, 0.003),
         failures=tuple(failures),
     )
+
+
+def row_by_row(source: Any, contract: Contract, target: int = 0) -> Source:
+    """What a file's source says when it is fed like the file: a net by its own torch graph, states carried."""
+    if hasattr(source, "start"):
+        return torch_source(source)
+    if getattr(source, "net", None) is not None:
+        return torch_source(served(source, contract, target))
+    return (lambda rows: at_once(source, rows, target)) if hasattr(source, "logits") else source
+
+
+def at_once(model: Any, rows: NDArray[np.float32], target: int = 0) -> NDArray[np.float64]:
+    """Calibrated probabilities (n, classes) of one recording of rows (n, k), as an estimator is judged."""
+    n = len(rows)
+    unlabelled = np.full((n, model.targets), -1, np.int8)
+    logits = model.logits([Series(np.arange(n, dtype=np.int64), rows, np.ones(n), unlabelled)])
+    prob: NDArray[np.float64] = model.calibrations[target].prob(logits[:, target])
+    return prob
 
 
 def torch_source(net: Any) -> Source:
@@ -135,41 +199,25 @@ def torch_source(net: Any) -> Source:
         states, out = net.start(), []
         with torch.no_grad():
             for row in torch.from_numpy(rows):
-                scores, *states = net(row.unsqueeze(0), *states)
+                scores, *after = net(row.unsqueeze(0), *states)
+                states = after[: len(states)]
                 out.append(scores.numpy())
         return np.concatenate(out)
 
     return run
 
 
-def coreml(path: Path) -> tuple[int, int, int]:
-    """(MLProgram partitions, nodes in them, all nodes), by ``onnxruntime.tools.check_onnx_model_mobile_usability``.
-
-    Static: operator names and fixed shapes after basic optimisation. It has never run a graph; nor have we,
-    without a Mac.
-    """
-    import tempfile
-
-    from onnxruntime.tools.mobile_helpers.usability_checker import check_coreml_partitions
-    from onnxruntime.tools.onnx_model_utils import ModelProtoWithShapeInfo, optimize_model
-
-    with tempfile.TemporaryDirectory() as folder:
-        basic = Path(folder) / path.name
-        optimize_model(path, basic, use_external_initializers=True)
-        shaped = ModelProtoWithShapeInfo(basic).model_with_shape_info
-        info = check_coreml_partitions(shaped, True, "coreml_supported_mlprogram_ops.md")
-        return info.num_partitions, info.num_supported_nodes, info.num_nodes
-
-
 def batched(wide: Path, path: Path, rows: NDArray[np.float32], size: int = 7) -> float:
     """Largest difference between the variant with a free batch and the shipped one, over ``size`` parallel streams."""
-    model, server = Model.load(path), session(wide)
+    model, server = Model.load(path, verify=False), session(wide)
     streams = rows[: len(rows) // size * size][: 50 * size].reshape(size, -1, rows.shape[1])
     alone = np.stack([_fresh(model, stream) for stream in streams], axis=1)
-    states = {s.input: np.zeros((size, *s.shape[1:]), np.float32) for s in model.contract.states}
+    pairs = model.contract.states
+    states = {s.input: np.zeros((size, *s.shape[1:]), np.float32) for s in pairs}
     worst = 0.0
     for t in range(streams.shape[1]):
-        scores, *after = server.run(None, {"row": np.ascontiguousarray(streams[:, t]), **states})
+        names = ["scores", *(s.output for s in pairs)]
+        scores, *after = server.run(names, {"row": np.ascontiguousarray(streams[:, t]), **states})
         states = dict(zip(states, after, strict=True))
         worst = max(worst, _worst(scores, alone[t]))
     return worst
@@ -201,6 +249,20 @@ def latency(model: Model, rows: NDArray[np.float32], count: int, pause: float) -
     return float(p50), float(p99)
 
 
+def _package(source: Any, contract: Contract, target: int, rows: NDArray[np.float32]) -> str:
+    net = source if hasattr(source, "start") else None
+    if net is None and getattr(source, "net", None) is not None:
+        net = served(source, contract, target)
+    if net is None:
+        return "only nets are converted, and from their torch form"
+    try:
+        return str(apple.package(net, contract, rows=rows[:200]))
+    except ImportError:
+        return "not installed"
+    except RuntimeError as error:
+        return str(error)
+
+
 def _fresh(model: Model, rows: NDArray[np.float32]) -> NDArray[np.float64]:
     model.reset()
     return model.run(rows)
@@ -218,12 +280,3 @@ def _show(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.1f}" if abs(value) >= 0.1 else f"{value:.2g}"
     return "-" if value is None else str(value)
-
-
-if __name__ == "__main__":
-    bad = False
-    for name in sys.argv[1:]:
-        report = check(name)
-        print(report, end="\n\n")
-        bad |= bool(report.failures)
-    sys.exit(bad)

@@ -85,15 +85,10 @@ class Whole(torch.nn.Module):
 
 def served(model: Any, contract: Contract, target: int = 0) -> Served:
     """The net of a fitted ``estimator.NetEstimator`` as its file holds it."""
-    several = horizons(contract)
+    several = contract.horizons
     if several and len(several) != model.targets:
         raise ValueError(f"{len(several)} horizons in the contract, {model.targets} targets in the model")
     return Served(model.net, model.calibrations, target, bool(several)).eval()
-
-
-def horizons(contract: Contract) -> tuple[str, ...]:
-    """Those of a net that answers for several."""
-    return getattr(contract, "horizons", ())
 
 
 def export_estimator(
@@ -134,8 +129,8 @@ def export_net(
         net,
         shapes,
         ["row", *(s.input for s in contract.states)],
-        ["scores", *(s.output for s in contract.states), *(["scores_all"] if horizons(contract) else [])],
-        ({0: batch}, tuple({0: batch} for _ in shapes[1:])) if dynamic else None,
+        ["scores", *(s.output for s in contract.states), *(["scores_all"] if contract.horizons else [])],
+        ({0: batch}, *([tuple({0: batch} for _ in shapes[1:])] if contract.states else [])) if dynamic else None,
     )
     return write(proto, replace(contract, dynamic=dynamic), golden, path)
 
@@ -150,7 +145,7 @@ def export_windows(model: Any, path: Path, contract: Contract, *, target: int = 
     module = Whole(Served(model.net, model.calibrations, target)).eval()
     shape = (2, model.net.window, contract.width)
     proto = _exported(module, [shape], ["rows"], ["scores"], ({0: torch.export.Dim("batch", min=1, max=4096)},))
-    contract = replace(contract, kind=model.name, states=(), warm_up=0, golden=None)
+    contract = replace(contract, kind=model.name, states=(), horizons=(), warm_up=0, dynamic=True)
     return write(proto, contract, None, path)
 
 
@@ -177,8 +172,17 @@ def _exported(
     return program.model_proto
 
 
-def write(model: onnx.ModelProto, contract: Contract, golden: NDArray[np.float32] | None, path: Path) -> Contract:
-    """Put the contract, golden scores, cache key and versions into a model, save it, return the contract."""
+def write(
+    model: onnx.ModelProto,
+    contract: Contract,
+    golden: NDArray[np.float32] | None,
+    path: Path,
+    tolerance: float | None = None,
+) -> Contract:
+    """Put the contract, golden scores, cache key and versions into a model, save it, return the contract.
+
+    ``tolerance`` is that of the golden scores, ``Golden``'s own if left out.
+    """
     contract = replace(contract, created_with=versions(), golden=None, cache_key="")
     model.ir_version = IR
     model.producer_name, model.producer_version = "smartcore", contract.created_with.get("smartcore", "")
@@ -195,7 +199,7 @@ def write(model: onnx.ModelProto, contract: Contract, golden: NDArray[np.float32
     if golden is not None:
         rows = np.ascontiguousarray(golden, np.float32)
         scores = Model.load(path).run(rows.astype(np.float64)).astype(np.float32)
-        contract = replace(contract, golden=Golden(rows, scores))
+        contract = replace(contract, golden=Golden(rows, scores, *(() if tolerance is None else (tolerance,))))
         _save(model, contract, path)
     contract = replace(contract, cache_key=hashlib.sha256(path.read_bytes()).hexdigest()[:32])
     _save(model, contract, path)
