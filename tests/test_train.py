@@ -400,16 +400,60 @@ def test_rate_rises_and_falls():
     assert np.isfinite([train.one_cycle(i, n, 0.01) for n in (1, 2, 3) for i in range(n)]).all()
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+
+
+@cuda
 @NETS
-def test_cuda_learns_the_same(make, tmp_path):
+def test_cuda_learns_the_same(make):
     config = replace(CONFIG, drop=0.0, precision="float32")
     cpu = train.fit(make(dropout=0.0), DATA, VALID, config, device="cpu")
     plain = train.fit(make(dropout=0.0), DATA, VALID, replace(config, graph=False))
     graph = train.fit(make(dropout=0.0), DATA, VALID, config)
     np.testing.assert_allclose(plain.history, cpu.history, atol=5e-3)
     np.testing.assert_allclose(graph.history, plain.history, atol=1e-5)
-    half = train.fit(make(), DATA, VALID, CONFIG, checkpoint=tmp_path / "net.pt")
-    assert half.best < 0.9
-    assert train.fit(make(), DATA, VALID, CONFIG, checkpoint=tmp_path / "net.pt").history == half.history
     np.testing.assert_allclose(train.predict(graph.net, VALID)[0], train.predict(graph.net, VALID, "cpu")[0], atol=1e-4)
+
+
+@cuda
+@NETS
+def test_cuda_repeats_and_resumes(make, tmp_path, monkeypatch):
+    file = tmp_path / "net.pt"
+    whole = train.fit(make(), DATA, VALID, CONFIG)
+    assert whole.best < 0.9 and whole.peak > 0
+    assert train.fit(make(), DATA, VALID, CONFIG).history == whole.history
+    plain = train._Training._save
+
+    def stopped(self, path):
+        plain(self, path)
+        if len(self.history) == 3:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as m, pytest.raises(KeyboardInterrupt):
+        m.setattr(train._Training, "_save", stopped)
+        train.fit(make(), DATA, VALID, CONFIG, checkpoint=file)
+    resumed = train.fit(make(seed=99), DATA, VALID, CONFIG, checkpoint=file)
+    np.testing.assert_allclose(resumed.history, whole.history, atol=1e-4)
+
+
+@cuda
+def test_an_update_that_cannot_be_recorded_is_launched():
+    class Asking(Flat):
+        def look(self, x):
+            return super().look(x) * (1.0 + 0.0 * x.sum().item())
+
+    torch.manual_seed(7)
+    net = Asking(Flat.Config(4), normal_scores(DATA))
+    with pytest.warns(UserWarning, match="only launched"):
+        fitted = train.fit(net, DATA, VALID, CONFIG)
+    assert fitted.history == train.fit(flat(), DATA, VALID, CONFIG).history
+
+
+@cuda
+def test_cuda_memory_is_given_back():
+    train.fit(gru(), DATA, VALID, CONFIG)
+    torch.cuda.synchronize()
+    before = torch.cuda.memory_allocated()
+    for _ in range(3):
+        train.fit(gru(), DATA, VALID, CONFIG)
+    assert torch.cuda.memory_allocated() <= before + 2**20
