@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from smartcore.kernels import labels
 from smartcore.learn import evaluate
 from smartcore.learn.evaluate import bootstrap
 
@@ -172,7 +173,7 @@ def test_floors_of_recordings_and_of_an_estimator():
 
     class Oracle:
         name = "lightgbm"
-        calibration = SimpleNamespace(prob=lambda z: np.exp(z) / np.exp(z).sum(1, keepdims=True))
+        calibrations = (None, SimpleNamespace(prob=lambda z: np.exp(z) / np.exp(z).sum(1, keepdims=True)))
         fitted = False
 
         def fit(self, train, valid, seed=0):
@@ -199,55 +200,52 @@ def test_floors_of_recordings_and_of_an_estimator():
 # --- the control ----------------------------------------------------------------------------------
 
 
-def linear(rows, label, cut, reach):
-    """Least squares on one-hot classes, trained before ``cut``: enough to find whatever leaks; (prob, label) after."""
-    known = (label >= 0) & np.isfinite(rows).all(1)
-    x = np.column_stack([rows, np.ones(len(rows))]).astype(float)
-    train, test = known & (np.arange(len(rows)) < cut - reach), known & (np.arange(len(rows)) >= cut)
-    weight = np.linalg.lstsq(x[train], np.eye(3)[label[train]], rcond=None)[0]
-    return evaluate.certain((x[test] @ weight).argmax(1)), label[test]
+class Linear:
+    """An estimator by least squares on one-hot classes: enough to find whatever leaks."""
+
+    calibration = SimpleNamespace(prob=lambda z: evaluate.certain(z.argmax(1)))
+
+    @staticmethod
+    def _inputs(series):
+        rows = np.nan_to_num(np.concatenate([s.rows for s in series]))
+        return np.column_stack([rows, np.ones(len(rows))])
+
+    def fit(self, train, valid, seed=0):
+        label = np.concatenate([s.label[:, 0] for s in train])
+        x = self._inputs(train)[label >= 0].astype(float)
+        self.weight = np.linalg.lstsq(x, np.eye(3)[label[label >= 0]], rcond=None)[0]
+        return self
+
+    def logits(self, series):
+        return (self._inputs(series) @ self.weight)[:, None]
 
 
-def thirds(move, cut):
-    """Three classes by the tercile of |move| before ``cut``."""
-    edge = np.nanquantile(np.abs(move[:cut]), 1 / 3)
-    return np.where(np.isfinite(move), np.digitize(move, [-edge, edge]), -1)
+anchored = evaluate.recipe_of(Linear, lambda price: labels.fixed_rows(price, 10), 10)
+smoothed = evaluate.recipe_of(Linear, lambda price: labels.smoothed_rows(price, 10), 10)
+leaky = evaluate.recipe_of(Linear, lambda price: labels.leaky_smoothed_rows(price, 10), 10)
 
 
-def anchored(ts, rows, price, seed, horizon=10):
-    path = np.log(price)
-    move = np.append(path[horizon:] - path[:-horizon], np.full(horizon, np.nan))
-    return linear(rows, thirds(move, 2000), 2000, horizon)
-
-
-def smoothed(ts, rows, price, seed, span=10):
-    """The label of much of the literature: the mean of the next ``span`` to the mean of the last ``span``."""
-    mean = np.convolve(np.log(price), np.ones(span) / span, "valid")  # of rows i to i + span - 1, at i
-    move = np.full(len(price), np.nan)
-    move[span - 1 : -span] = mean[span:] - mean[:-span]
-    return linear(rows, thirds(move, 2000), 2000, span)
-
-
-def test_an_honest_recipe_is_at_chance_on_a_random_walk():
-    found = evaluate.random_walk_control(anchored, rows=4000, walks=3, horizon=10)
+@pytest.mark.parametrize("recipe", [anchored, smoothed])
+def test_an_honest_recipe_is_at_chance_on_a_random_walk(recipe):
+    found = evaluate.random_walk_control(recipe, rows=6000, walks=4, horizon=10)
     assert found.at_chance
-    assert found.mcc.low < 0 < found.mcc.high < 0.1 and found.beyond.low < 0 < found.beyond.high
+    assert found.mcc.low < 0 < found.mcc.high < 0.15 and found.beyond.low < 0 < found.beyond.high
     assert 0.28 < found.scores["accuracy"] < 0.39
 
 
 def test_labels_of_forward_against_trailing_mean_are_learned_on_a_random_walk():
-    """The trap: 57% of three classes (chance 33%) where there is nothing to know."""
-    found = evaluate.random_walk_control(smoothed, rows=4000, walks=3, horizon=10)
+    """The trap: well over half of three classes (chance 33%) where there is nothing to know."""
+    found = evaluate.random_walk_control(leaky, rows=6000, walks=4, horizon=10)
     assert not found.at_chance
-    assert found.mcc.low > 0.2 and found.scores["accuracy"] > 0.5
+    assert found.mcc.low > 0.2 and found.beyond.low > 0.1 and found.scores["accuracy"] > 0.5
 
 
 def test_a_recipe_that_sees_the_future_is_not_at_chance():
     def peeks(ts, rows, price, seed):
-        ahead = np.append(np.diff(np.log(price)), np.nan)[:, None]
+        ahead = np.append(np.diff(np.log(price)), 0.0)[:, None] * 1e4
         return anchored(ts, np.hstack([rows, ahead]), price, seed)
 
-    assert not evaluate.random_walk_control(peeks, rows=4000, walks=2, horizon=10).at_chance
+    assert not evaluate.random_walk_control(peeks, rows=6000, walks=2, horizon=10).at_chance
 
 
 def test_rows_of_the_walk_are_what_they_say():
@@ -628,6 +626,26 @@ def test_paired_differences_see_what_intervals_apart_do_not(judged):
     assert none.low == none.value == none.high == 0
     seeds = evaluate.difference(np.stack([prob, worse]), np.stack([worse, prob]), label)["log_loss"]
     assert seeds.value == pytest.approx(0) and seeds.low < 0 < seeds.high
+
+
+def test_days_are_drawn_whole():
+    """Fifty stocks that mostly move together: single rows pretend to be fifty times as many as there are."""
+    rng = np.random.default_rng(5)
+    day = np.repeat(np.arange(120), 50)
+    up = np.repeat(rng.random(120) < 0.5, 50) ^ (rng.random(6000) < 0.1)
+    prob = evaluate.certain(np.repeat(rng.integers(0, 2, 120), 50), 2)
+    shuffle = rng.permutation(6000)
+    rows = evaluate.intervals(prob, up.astype(int), block=1)["accuracy"]
+    days = evaluate.intervals(prob[shuffle], up[shuffle].astype(int), group=day[shuffle])["accuracy"]
+    assert days.high - days.low > 4 * (rows.high - rows.low)
+    assert days.value == rows.value and days.block < 10
+    counts = np.array([evaluate.confusion(prob[day == d], up[day == d].astype(int)) for d in range(120)])
+    by_counts = evaluate.draw_counts(counts, block=days.block).intervals()
+    assert by_counts["accuracy"] == days and "log_loss" not in by_counts
+    found = evaluate.difference(prob, prob[::-1], up.astype(int), group=day)["mcc"]
+    assert found.low < found.value < found.high
+    with pytest.raises(ValueError, match="not the same rows"):
+        evaluate.draw_counts(counts, block=2).less(evaluate.draw_counts(counts, block=3))
 
 
 # --- costs ----------------------------------------------------------------------------------------

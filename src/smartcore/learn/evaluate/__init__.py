@@ -11,6 +11,7 @@ from smartcore.learn.evaluate.bootstrap import (
     block_of,
     difference,
     draw,
+    draw_counts,
     interval,
     intervals,
     resample,
@@ -25,6 +26,7 @@ from smartcore.learn.evaluate.floors import (
     past_label,
     random_walk,
     random_walk_control,
+    recipe_of,
 )
 from smartcore.learn.evaluate.overfitting import (
     Moments,
@@ -63,9 +65,10 @@ from smartcore.learn.evaluate.split import (
 __all__ = [
     "LESS_IS_BETTER", "SCORES", "Account", "Control", "Drawn", "Floats", "Interval", "Labels", "Moments",
     "Overfitting", "Result", "Split", "account", "bets_needed", "block_length", "block_of", "break_even_accuracy",
-    "certain", "combinatorial", "confusion", "deflated_sharpe", "difference", "draw", "expected_calibration_error",
-    "expected_maximum_sharpe", "floors", "floors_of", "information", "interval", "intervals", "join", "judge",
-    "last_return", "machine", "minimum_track_record", "past_label", "paths", "pbo", "positions",
-    "probabilistic_sharpe", "purge", "purged_kfold", "random_walk", "random_walk_control", "reconstruct",
-    "reliability", "resample", "scores", "sharpe", "signal", "spread", "table", "walk_forward", "walk_forward_at",
+    "certain", "combinatorial", "confusion", "deflated_sharpe", "difference", "draw", "draw_counts",
+    "expected_calibration_error", "expected_maximum_sharpe", "floors", "floors_of", "information", "interval",
+    "intervals", "join", "judge", "last_return", "machine", "minimum_track_record", "past_label", "paths", "pbo",
+    "positions", "probabilistic_sharpe", "purge", "purged_kfold", "random_walk", "random_walk_control", "recipe_of",
+    "reconstruct", "reliability", "resample", "scores", "sharpe", "signal", "spread", "table", "walk_forward",
+    "walk_forward_at",
 ]  # fmt: skip

@@ -203,6 +203,7 @@ def draw(
     returns: Floats | None = None,
     *,
     block: float,
+    group: NDArray | None = None,
     draws: int = 1000,
     seed: int = 0,
     kind: str = "stationary",
@@ -212,36 +213,72 @@ def draw(
 
     A draw takes as many seeds as there are, with replacement, and for all of them the same blocks of rows, which hang
     on ``seed``, ``kind``, ``block`` and the number of labels alone. Models whose trainings share nothing draw theirs
-    with different ``stream``.
+    with different ``stream``. ``group``: see :func:`intervals`.
     """
-    value, drawn = [], []
     each = np.asarray(prob)
+    parts = []
     for p in each if each.ndim == 3 else each[None]:
         x = columns(*known(p, label, returns))
-        classes = p.shape[1]
-        value.append(x.sum(0))
-        # The generator starts anew for each training's rows: its blocks are then those of all others.
-        drawn.append(sums(x, block, draws, np.random.default_rng(seed), kind))
-    pick = np.random.default_rng([seed, 1 + stream]).integers(len(drawn), size=(draws, len(drawn)))
+        parts.append(x if group is None else _by_group(x, np.asarray(group)[np.asarray(label) >= 0]))
+    return _draw(parts, each.shape[-1], block, draws, seed, kind, stream)
+
+
+def draw_counts(
+    counts: NDArray[np.integer],
+    *,
+    block: float,
+    draws: int = 1000,
+    seed: int = 0,
+    kind: str = "stationary",
+    stream: int = 0,
+) -> Drawn:
+    """As :func:`draw`, from confusions (units, classes, classes), or (seeds, units, classes, classes), of pieces of
+    time: a day, a hundred rows. All that need be kept of a large test, but for the scores of confidence. ``block``
+    counts units."""
+    each = np.asarray(counts, np.float64)
+    each = each if each.ndim == 4 else each[None]
+    return _draw(list(each.reshape(*each.shape[:2], -1)), each.shape[-1], block, draws, seed, kind, stream)
+
+
+def _draw(
+    parts: list[NDArray[np.float64]], classes: int, block: float, draws: int, seed: int, kind: str, stream: int
+) -> Drawn:
+    """From the columns (units, k) of each seed."""
+    # The generator starts anew for each training's rows: its blocks are then those of all others.
+    drawn = [sums(x, block, draws, np.random.default_rng(seed), kind) for x in parts]
+    pick = np.random.default_rng([seed, 1 + stream]).integers(len(parts), size=(draws, len(parts)))
+    value = from_sums(np.array([x.sum(0) for x in parts]), classes)
     found = from_sums(np.concatenate(drawn), classes)  # seed after seed
     return Drawn(
-        {k: float(v.mean()) for k, v in from_sums(np.array(value), classes).items()},
+        {k: float(v.mean()) for k, v in value.items()},
         {k: np.take_along_axis(v.reshape(-1, draws).T, pick, axis=1).mean(1) for k, v in found.items()},
         float(block),
     )
 
 
-def block_of(prob: Floats, label: Labels, horizon: int = 1, kind: str = "stationary") -> float:
+def _by_group(x: NDArray[np.float64], group: NDArray) -> NDArray[np.float64]:
+    """Sums (groups, k) of rows (n, k), in the order of the groups."""
+    order = np.argsort(group, kind="stable")
+    first = np.flatnonzero(np.concatenate([[True], np.diff(group[order]) != 0]))
+    return np.add.reduceat(x[order], first, axis=0)
+
+
+def block_of(
+    prob: Floats, label: Labels, horizon: int = 1, kind: str = "stationary", group: NDArray | None = None
+) -> float:
     """A length of blocks for scores: that of hits or of log-losses, the mean over seeds, whichever is longer; no less
-    than ``horizon``, the rows a label reaches ahead. Arguments as of :func:`intervals`."""
+    than ``horizon``, the rows a label reaches ahead. Of groups, if given. Arguments as of :func:`intervals`."""
     each = np.asarray(prob)
     hit, loss = [], []
     for one in each if each.ndim == 3 else each[None]:
         p, c, _ = known(one, label)
-        hit.append(block_length(p.argmax(1) == c, kind))
-        loss.append(block_length(-np.log(np.maximum(p[np.arange(len(c)), c], 1e-15)), kind))
+        said = np.column_stack([p.argmax(1) == c, -np.log(np.maximum(p[np.arange(len(c)), c], 1e-15)), np.ones(len(c))])
+        if group is not None:
+            said = _by_group(said, np.asarray(group)[np.asarray(label) >= 0])
+        hit.append(block_length(said[:, 0] / said[:, 2], kind))
+        loss.append(block_length(said[:, 1] / said[:, 2], kind))
     found = max(float(np.mean(hit)), float(np.mean(loss)), float(horizon))
-    return min(found, float(len(c)))
+    return min(found, float(len(said)))
 
 
 def intervals(
@@ -251,6 +288,7 @@ def intervals(
     *,
     horizon: int = 1,
     block: float | None = None,
+    group: NDArray | None = None,
     draws: int = 1000,
     level: float = 0.95,
     seed: int = 0,
@@ -260,10 +298,12 @@ def intervals(
     ``macro_f1_beyond_chance``.
 
     ``prob`` is (n, classes), or (seeds, n, classes) of the same rows: then an interval holds both what the seed and
-    what the period of the test did (:func:`draw`). ``block`` is by default :func:`block_of` it.
+    what the period of the test did (:func:`draw`). ``block`` is by default :func:`block_of` it. ``group`` (n,): numbers
+    that grow with time, such as the day of a cross-section, whose rows move together; they are drawn as one, and
+    ``block`` and ``horizon`` then count groups.
     """
-    block = block_of(prob, label, horizon, kind) if block is None else block
-    return draw(prob, label, returns, block=block, draws=draws, seed=seed, kind=kind).intervals(level)
+    block = block_of(prob, label, horizon, kind, group) if block is None else block
+    return draw(prob, label, returns, block=block, group=group, draws=draws, seed=seed, kind=kind).intervals(level)
 
 
 def difference(
@@ -274,6 +314,7 @@ def difference(
     *,
     horizon: int = 1,
     block: float | None = None,
+    group: NDArray | None = None,
     draws: int = 1000,
     level: float = 0.95,
     seed: int = 0,
@@ -285,9 +326,9 @@ def difference(
     An interval without zero says that one is better *on this test*, not how often it will be.
     """
     if block is None:
-        block = max(block_of(prob, label, horizon, kind), block_of(other, label, horizon, kind))
-    first = draw(prob, label, returns, block=block, draws=draws, seed=seed, kind=kind)
-    second = draw(other, label, returns, block=block, draws=draws, seed=seed, kind=kind, stream=1)
+        block = max(block_of(p, label, horizon, kind, group) for p in (prob, other))
+    first = draw(prob, label, returns, block=block, group=group, draws=draws, seed=seed, kind=kind)
+    second = draw(other, label, returns, block=block, group=group, draws=draws, seed=seed, kind=kind, stream=1)
     return first.less(second, level)
 
 

@@ -134,6 +134,7 @@ def judge(
     returns: Floats | None = None,
     floors: Mapping[str, Floats] | None = None,
     horizon: int = 1,
+    group: NDArray | None = None,
     curves: Sequence[Sequence[tuple[float, float]]] = (),
     account: Account | None = None,
     periods: float | None = None,
@@ -146,20 +147,21 @@ def judge(
     """Everything there is to say of probabilities (n, classes), or (seeds, n, classes), of labels (n,).
 
     ``returns`` (n,): what followed each row, for IC. ``floors``: probabilities (n, classes) by name, from
-    ``floors.floors``. ``horizon``: rows a label reaches ahead. ``account``: of the positions these probabilities call
-    for (``costs.account``); ``periods`` rows in a year. ``about``: settings worth keeping.
-    Blocks of the bootstrap are the longest that the model or a floor asks for, so that all are drawn alike.
+    ``floors.floors``. ``horizon``: rows a label reaches ahead, or groups, with ``group`` as in ``intervals``.
+    ``account``: of the positions these probabilities call for (``costs.account``); ``periods``: rows in a year.
+    ``about``: settings worth keeping. Blocks of the bootstrap are the longest that the model or a floor asks for, so
+    that all are drawn alike.
     """
     floors = dict(sorted((floors or {}).items()))  # as in the file
     prob = np.asarray(prob)
     prob = prob if prob.ndim == 3 else prob[None]
-    block = max(block_of(p, label, horizon) for p in (prob, *floors.values()))
-    drawn = draw(prob, label, returns, block=block, draws=draws, seed=seed)
+    block = max(block_of(p, label, horizon, group=group) for p in (prob, *floors.values()))
+    drawn = draw(prob, label, returns, block=block, group=group, draws=draws, seed=seed)
     pooled, truth = prob.reshape(-1, prob.shape[2]), np.tile(label, len(prob))
     confidence, hit, count = reliability(pooled, truth)
     against = {}
     for floor, said in floors.items():
-        other = draw(said, label, returns, block=block, draws=draws, seed=seed, stream=1)
+        other = draw(said, label, returns, block=block, group=group, draws=draws, seed=seed, stream=1)
         found = drawn.less(other, level)
         against[floor] = {k: found[k] for k in AGAINST}
     equity: dict[str, tuple[float, ...]] = {}

@@ -84,9 +84,9 @@ def columns(prob: Floats, label: Labels, returns: Floats | None = None) -> NDArr
 def from_sums(sums: NDArray[np.float64], classes: int) -> dict[str, NDArray[np.float64]]:
     """Scores (b,) of ``b`` sets of rows, each known by the sums (b, k) of its :func:`columns`.
 
-    Besides those of ``SCORES`` but ECE: ``ic`` where returns were given, and ``macro_f1_beyond_chance``, macro-F1 less
-    what the same guesses would score if they were dealt out at random. MCC: Gorodkin (2004), Computational Biology and
-    Chemistry 28:367-374.
+    ``SCORES`` but ECE (of the first classes² columns alone: but for Brier and log-loss too), ``ic`` where returns were
+    given, and ``macro_f1_beyond_chance``, macro-F1 less what the same guesses would score if they were dealt out at
+    random. MCC: Gorodkin (2004), Computational Biology and Chemistry 28:367-374.
     """
     square = classes * classes
     confusion = sums[:, :square].reshape(-1, classes, classes)
@@ -102,10 +102,10 @@ def from_sums(sums: NDArray[np.float64], classes: int) -> dict[str, NDArray[np.f
         "accuracy": hit.sum(1) / n,
         "balanced_accuracy": _ratio(hit, true).sum(1) / (true > 0).sum(1),
         "mcc": _ratio(hit.sum(1) * n - (true * said).sum(1), np.sqrt(np.maximum(spread, 0))),
-        "brier": sums[:, square] / n,
-        "log_loss": sums[:, square + 1] / n,
         "macro_f1_beyond_chance": (f1 - by_chance).mean(1),
     }
+    if sums.shape[1] > square:
+        out |= {"brier": sums[:, square] / n, "log_loss": sums[:, square + 1] / n}
     if sums.shape[1] > square + 2:
         m, s, r, ss, rr, sr = sums[:, square + 2 :].T
         out["ic"] = _ratio(m * sr - s * r, np.sqrt(np.maximum((m * ss - s * s) * (m * rr - r * r), 0)))
