@@ -14,6 +14,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from conftest import MORE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -150,6 +151,7 @@ def test_floors_of_two_classes():
 
 
 @given(st.lists(st.integers(-1, 2), min_size=1, max_size=30), st.integers(1, 40), st.randoms(use_true_random=False))
+@settings(deadline=None)
 def test_persistence_repeats_the_last_label_that_is_over(label, horizon, random):
     label = np.array(label)
     ts = np.cumsum([random.choice([0, 1, 1, 3]) for _ in label])
@@ -282,7 +284,7 @@ def clean(split, ts, ends, embargo):
 
 
 @given(spans(), st.integers(2, 6), st.integers(0, 8), st.data())
-@settings(max_examples=60)
+@settings(max_examples=60 * MORE, deadline=None)
 def test_no_training_label_meets_a_test_label(given_spans, groups, embargo, data):
     ts, ends = given_spans
     groups = min(groups, len(np.unique(ts)))
@@ -299,7 +301,7 @@ def test_no_training_label_meets_a_test_label(given_spans, groups, embargo, data
 
 
 @given(spans(), st.integers(1, 4), st.integers(0, 8), st.none() | st.integers(1, 10))
-@settings(max_examples=60)
+@settings(max_examples=60 * MORE, deadline=None)
 def test_walk_forward_trains_on_what_was_known_before(given_spans, folds, embargo, train):
     ts, ends = given_spans
     try:
@@ -379,7 +381,7 @@ def test_walk_forward_is_that_of_skfolio(rolling):
 
 
 @given(st.integers(20, 60), st.integers(3, 6), st.integers(0, 6), st.integers(0, 2**32 - 1))
-@settings(max_examples=25)
+@settings(max_examples=25 * MORE, deadline=None)
 def test_splits_are_those_of_purgedcv(n, groups, embargo, seed):
     """Equal but for the borders of spans: its are half open, ours closed, so its labels end a nanosecond later here,
     and its embargo, which begins at that end, is a nanosecond shorter. In walk-forward it has no use for an embargo."""
@@ -434,7 +436,7 @@ def test_paths_are_those_of_purgedcv():
 
 
 def test_deflated_sharpe_as_printed():
-    """Bailey and López de Prado (2014), "A Numerical Example" (of pp. 94-107): an annual Sharpe ratio of 2.5 over 1,250
+    """Bailey and López de Prado (2014), its numerical example (pp. 94-107): an annual Sharpe ratio of 2.5 over 1,250
     days of 250 a year, skew -3, kurtosis 10, variance of the trials' annual Sharpe ratios 1/2. After 100 trials the
     benchmark is 0.1132 a day and the probability 0.9004; after 46 it is 0.9505, as after 88 with normal returns."""
     found = evaluate.Moments(2.5 / math.sqrt(250), 1250, -3, 10)
@@ -449,9 +451,9 @@ def test_deflated_sharpe_as_printed():
 
 
 def test_probabilistic_sharpe_as_printed():
-    """Bailey and López de Prado (2012), the example of section "Probabilistic Sharpe ratio" (of pp. 3-44): 24 months
-    with a Sharpe ratio of 0.458, skew -2.448, kurtosis 10.164: 0.913, and 0.982 were they normal; and of section
-    "Minimum track record length": an annual 2 is told from 1 by 2.73 years of days, 2.83 of weeks, 3.24 of months."""
+    """Bailey and López de Prado (2012), the example of section 3 (of pp. 3-44): 24 months
+    with a Sharpe ratio of 0.458, skew -2.448, kurtosis 10.164: 0.913, and 0.982 were they normal; and of the section
+    on track record length: an annual 2 is told from 1 by 2.73 years of days, 2.83 of weeks, 3.24 of months."""
     assert evaluate.probabilistic_sharpe(evaluate.Moments(0.458, 24, -2.448, 10.164)) == pytest.approx(0.913, abs=5e-4)
     assert evaluate.probabilistic_sharpe(evaluate.Moments(0.458, 24)) == pytest.approx(0.982, abs=5e-4)
     for periods, years in ((250, 2.73), (52, 2.83), (12, 3.24)):
@@ -776,6 +778,20 @@ def test_a_page_of_pictures(result, tmp_path):
     assert titles == ["Macro F1 (more is better)", "Reliability", "Confusion", "Equity", "Learning"]
     equity = figure.axes[3]
     assert equity.lines[0].get_ydata()[-1] == pytest.approx(100 * result.account["gross"], rel=1e-4)
+
+
+def test_a_page_of_two_classes_and_nothing_beside(tmp_path):
+    pytest.importorskip("matplotlib", reason="pictures need matplotlib, part of [test]")
+    from smartcore.learn.evaluate import plots
+
+    rng = np.random.default_rng(0)
+    label, day = rng.integers(0, 2, 300), np.repeat(np.arange(30), 10)
+    prob = np.column_stack([1 - 0.3 - 0.4 * label, 0.3 + 0.4 * label])
+    found = evaluate.judge("always right", prob, label, group=day, draws=50)
+    assert found.intervals["mcc"].low == found.intervals["mcc"].high == 1 and not found.floors
+    files = plots.page(found, tmp_path)
+    assert [f.name for f in files] == ["always-right.png", "always-right.md", "always-right.json"]
+    assert len(plots.sheet(found).axes) == 3 and "| always right | 1.000 ± 0.000 |" in files[1].read_text()
 
 
 def test_judgement_needs_neither_core_nor_heavy_libraries():

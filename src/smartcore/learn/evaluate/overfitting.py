@@ -125,7 +125,7 @@ class Overfitting:
 def pbo(
     returns: Floats, blocks: int = 16, score: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None
 ) -> Overfitting:
-    """Probability of backtest overfitting of a search, by combinatorially symmetric cross-validation (2017), section 3.
+    """Probability of backtest overfitting of a search, by combinatorially symmetric cross-validation (2017).
 
     ``returns`` (n, m): what each of m >= 2 configurations made in each period, all that were tried. The periods are cut
     into ``blocks`` (even) unbroken parts, and every choice of half of them is once the sample. ``score`` takes (rows,
