@@ -444,7 +444,7 @@ def test_an_update_that_cannot_be_recorded_is_launched():
 
     torch.manual_seed(7)
     net = Asking(Flat.Config(4), normal_scores(DATA))
-    with pytest.warns(UserWarning, match="only launched"):
+    with pytest.warns(UserWarning, match="not recorded"):
         fitted = train.fit(net, DATA, VALID, CONFIG)
     assert fitted.history == train.fit(flat(), DATA, VALID, CONFIG).history
 

@@ -16,7 +16,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -74,7 +74,8 @@ class Config:
     memory_limit: int = 0
     """Bytes; more than that at the end of a round raises MemoryError. 0: no limit."""
     graph: bool = True
-    """On CUDA, record an update once and replay it: a small net's update is mostly the launching of its kernels."""
+    """On CUDA, record an update once and replay it: a small net's update is mostly the launching of its kernels. False
+    for a net that does not do the same at every update."""
     threads: int = 1
     """Of the CPU. Two runs are the same to the bit with the same number of threads."""
 
@@ -345,7 +346,7 @@ class _Training:
         rounds = range(len(self.history), config.rounds)
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self.device)
-        with _recomputing(net) if config.checkpointing else _nothing():
+        with _recomputing(net) if config.checkpointing else nullcontext():
             update = _Update(self)
             bar = tqdm(rounds, f"seed {self.seed}", unit="round", leave=False, disable=None)
             for _ in bar:
@@ -467,51 +468,56 @@ class _Update:
     def __call__(self, start: Tensor, rate: Tensor) -> None:
         self.begin.copy_(start)
         self.training.rate.copy_(rate)
-        if not self.wanted:
-            self.training.update(self.begin)
-        elif self.calls < self.WARM:
+        if self.wanted and self.graph is None and self.calls == self.WARM:
+            self._record()
+        if self.graph is not None:
+            self.graph.replay()
+        elif self.wanted:
             self._aside()
         else:
-            if self.graph is None:
-                self._record()
-            if self.graph is None:
-                self.training.update(self.begin)
-            else:
-                self.graph.replay()
+            self.training.update(self.begin)
         self.calls += 1
 
     def _aside(self) -> None:
-        """An ordinary update in the stream that will be recorded."""
+        """An ordinary update in the stream that will be recorded; the last of them tells whether it can be."""
         main = torch.cuda.current_stream(self.training.device)
         self.stream.wait_stream(main)
         with torch.cuda.stream(self.stream):
-            self.training.update(self.begin)
+            if self.calls < self.WARM - 1:
+                self.training.update(self.begin)
+            elif self._waits():
+                warnings.warn("an update of this net waits for the device: it is launched, not recorded", stacklevel=4)
+                self.wanted = False
         main.wait_stream(self.stream)
 
+    def _waits(self) -> bool:
+        """Update, and tell whether the host waited for the device in it. To record it and see would be worse: a
+        recording that breaks off leaves the device's random numbers unusable."""
+        mode = torch.cuda.get_sync_debug_mode()
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            torch.cuda.set_sync_debug_mode("warn")
+            try:
+                self.training.update(self.begin)
+            finally:
+                torch.cuda.set_sync_debug_mode(mode)
+        return any("synchronizing" in str(one.message) for one in told)
+
     def _record(self) -> None:
-        graph = torch.cuda.CUDAGraph()
         self.training.optimiser.zero_grad(set_to_none=True)
+        graph = torch.cuda.CUDAGraph()
         try:
             with torch.cuda.graph(graph, stream=self.stream):
                 self.training.update(self.begin)
         except RuntimeError as e:
-            warnings.warn(f"updates are not recorded, only launched: {e}", stacklevel=2)
-            torch.cuda.synchronize(self.training.device)
-            self.training.optimiser.zero_grad(set_to_none=True)
-            self.wanted = False
-        else:
-            self.graph = graph
+            raise RuntimeError("an update of this net cannot be recorded: train it with Config(graph=False)") from e
+        self.graph = graph
 
 
 @cache
 def _side_stream(device: torch.device) -> Any:
     """One for all trainings: cuBLAS keeps 70 MB for every stream that it ever saw."""
     return torch.cuda.Stream(device)
-
-
-@contextmanager
-def _nothing() -> Iterator[None]:
-    yield
 
 
 @contextmanager
