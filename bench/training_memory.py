@@ -1,10 +1,11 @@
 """Peak memory of training at d_model 128, 4 layers, sequences of 100 rows, batches of 16, 4 to an update.
 
-    python bench/training_memory.py                # every setting in a process of its own; two minutes on a CPU
-    python bench/training_memory.py transformer    # one net
+    python bench/training_memory.py > bench/results/training_memory.md    # a process a setting; five minutes on a CPU
+    python bench/training_memory.py transformer                           # one net
 
 "resident" is the process as a whole at its largest, with torch (its CUDA libraries too) loaded; "before" is what it
-was before there were data and a net. "tensors" is the most that tensors took on the GPU. Fails above 2 GB.
+was before there were data and a net. "tensors" is the most that tensors took on the GPU. Fails where the process is
+above 2 GB, or on a GPU, the tensors.
 """
 
 from __future__ import annotations
@@ -56,6 +57,11 @@ def main() -> int:
     if len(sys.argv) == 4:
         print(json.dumps(measure(sys.argv[1], sys.argv[2], sys.argv[3] == "True")))
         return 0
+    import torch
+    from measure import commit, cpu
+
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
+    print(f"{cpu()}, {os.cpu_count()} cores; {gpu}; torch {torch.__version__}; commit {commit()}.\n")
     print("| net | weights | precision | blocks recomputed | resident, GB | before, GB | tensors on the GPU, GB |")
     print("| --- | ---: | --- | --- | ---: | ---: | ---: |")
     worst = 0.0

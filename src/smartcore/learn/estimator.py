@@ -29,7 +29,8 @@ from numpy.typing import NDArray
 
 from smartcore.learn.calibrate import Calibration, none
 from smartcore.learn.calibrate import fit as fit_calibration
-from smartcore.learn.data import Series, normal_scores
+from smartcore.learn.data import Series
+from smartcore.learn.scaling import Group, scale
 
 FORMAT = 1
 """Of the files that :meth:`NetEstimator.save` writes."""
@@ -138,7 +139,8 @@ class NetEstimator:
 
     training: of ``train.Config``; fields of it may be given by name among ``config`` as well, where the net's own
     configuration has none of that name. calibration: "temperature", "isotonic" or "none". device: "auto" takes CUDA
-    where it is. checkpoint: a file, written after every round; where it exists, training goes on from it.
+    where it is. checkpoint: a file, written after every round; where it exists, training goes on from it. groups: of
+    columns that are scaled in a way of their own (``scaling.Group``), all others by rank.
     """
 
     family = "net"
@@ -154,6 +156,7 @@ class NetEstimator:
         calibration: str = "temperature",
         device: str = "auto",
         checkpoint: Path | str | None = None,
+        groups: Sequence[Group] = (),
         **config: Any,
     ) -> None:
         from smartcore.learn import train
@@ -165,6 +168,7 @@ class NetEstimator:
         self.method = calibration
         self.device = device
         self.checkpoint = checkpoint
+        self.groups = tuple(groups)
         own = {f.name for f in fields(self.kind[1])} - {"columns", "targets", "classes"}
         other = {f.name for f in fields(train.Config)}
         for field in config:
@@ -206,7 +210,7 @@ class NetEstimator:
         import torch
 
         torch.manual_seed(seed)
-        self.net = self._made(normal_scores(train))
+        self.net = self._made(scale(train, self.columns, self.groups))
         self._learn(train, valid, seed)
         logits = self.logits(valid)
         label = np.concatenate([s.label for s in valid])
@@ -242,6 +246,7 @@ class NetEstimator:
             "columns": list(self.columns),
             "classes": self.classes,
             "targets": self.targets,
+            "groups": [[list(g.columns), g.how] for g in self.groups],
             "config": dict(self.config),
             "training": asdict(self.training),
             "calibration": self.method,
@@ -263,6 +268,7 @@ class NetEstimator:
             targets=record["targets"],
             calibration=record["calibration"],
             training=train.Config(**{k: v for k, v in record["training"].items() if k in known}),
+            groups=[Group(tuple(columns), how) for columns, how in record.get("groups", ())],
             **record["config"],
         )
         ramps = record["weights"]["inputs.low"].shape[1]
