@@ -16,11 +16,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "bench"))
 import direction as direction_table
 import fi2010 as fi2010_table
 import jobs
+import minutes as minutes_table
 import orderbook as orderbook_table
+from test_datasets import coin
 from test_datasets import table as days_table
 from test_datasets import write as write_fi2010
 
-from smartcore.learn.datasets import direction, fi2010, orderbook
+from smartcore.learn.datasets import direction, fi2010, minutes, orderbook
+from smartcore.learn.datasets.recording import save
 
 RNG = np.random.default_rng(11)
 
@@ -207,6 +210,63 @@ def test_intervals_hold_days_together():
     share = y.mean()
     assert low < share < high
     assert high - low > 2 * 1.5 * np.sqrt(share * (1 - share) / 60)
+
+
+# ---- minutes -----------------------------------------------------------------------------------------
+
+
+def test_minutes_table_from_rows_to_page(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(minutes_table, "DRAWS", 50)
+    minutes_table.folds.cache_clear()
+    for name in ("BTCUSDT", "ETHUSDT"):
+        made = coin(name, n=6000)
+        made.rows[:, 0] = np.nan_to_num(minutes.moves(made.mid, 5)) / 2e-3  # tells the next five minutes
+        save(made, tmp_path / f"2025-{name}.npz")
+    settings = {"rows": str(tmp_path), "out": str(tmp_path), "device": "cpu", "quick": True}
+    for model, seed in (("logistic", 0), ("gru", 0), ("gru", 1)):
+        for fold in range(minutes_table.TESTS):
+            assert minutes_table.task(("2025", model, fold, seed), settings).endswith("%")
+    chosen = argparse.Namespace(models=["logistic", "gru"], without=[], datasets=["2025"], seeds=2, out=tmp_path)
+    assert not list(minutes_table.todo(chosen))
+    minutes_table.report(tmp_path, tmp_path, tmp_path)
+    result = json.loads((tmp_path / "minutes.json").read_text())
+    cells = result["datasets"]["2025"]["horizons"]["5"]["models"]
+    assert cells["logistic"]["auc"][0] > 0.95
+    assert cells["majority"]["auc"] == [0.5, 0.0]
+    assert cells["gru"]["seeds"] == 2
+    assert result["trials"] == 3 * len(minutes.HORIZONS) * len(minutes_table.THRESHOLDS)
+    assert result["best"]["model"] == "logistic"
+    assert result["best"]["round_trip_bps"] > minutes_table.ROUND_TRIP  # it knew the future
+    assert result["gains"] == sum(t["total"] > 0 for t in result["variants"])
+    page = capsys.readouterr().out
+    assert f"{result['gains']} of {result['trials']} variants" in page
+
+
+def test_counts_of_minutes_are_the_scores():
+    from sklearn.metrics import roc_auc_score
+
+    up, label = RNG.random(5000), RNG.integers(-1, 2, 5000).astype(np.int8)
+    counts = minutes_table.Counts.of(up, label, np.arange(5000) // 240)
+    (accuracy,), (area,) = minutes_table.measured([counts])
+    known = label >= 0
+    assert accuracy == pytest.approx(np.mean((up[known] > 0.5) == label[known]), abs=1e-12)
+    assert area == pytest.approx(roc_auc_score(label[known], up[known]), abs=1e-3)
+    _, drawn = minutes_table.measured([counts], 200)
+    ups, downs = (label == 1).sum(), (label == 0).sum()
+    of_mann_and_whitney = np.sqrt((ups + downs + 1) / (12 * ups * downs))
+    assert drawn.std() == pytest.approx(of_mann_and_whitney, rel=0.35)
+
+
+def test_a_variant_pays_for_what_it_trades():
+    fold = minutes.folds([coin("AA", n=2000)], tests=1)[0]
+    (series,) = fold.test
+    always = minutes_table.traded([fold], [np.ones(len(series))], 1, 0.0)
+    assert always["round_trips"] == 1.0  # in once, out once
+    held = np.sum(np.diff(series.mid) / series.mid[:-1])
+    assert always["gross"] == pytest.approx(held)
+    assert always["total"] == pytest.approx(held - 5e-4)
+    never = minutes_table.traded([fold], [np.full(len(series), 0.5)], 1, 0.0)
+    assert (never["total"], never["sharpe"], never["round_trip_bps"]) == (0.0, 0.0, None)
 
 
 # ---- FI-2010 -----------------------------------------------------------------------------------------

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import smartcore as sc
-from smartcore.learn.datasets import direction, fi2010, orderbook
+from smartcore.learn.datasets import direction, fi2010, minutes, orderbook
+from smartcore.learn.datasets.recording import Recording
 from smartcore.market import events as ev
 
 RNG = np.random.default_rng(3)
@@ -198,6 +199,61 @@ def test_a_recorded_session_has_the_files_own_mids(recorded):
     assert len(found) == changed.sum()
     np.testing.assert_allclose(found.mid, mid, rtol=1e-12)
     assert np.isfinite(found.rows[1000:]).mean() > 0.99
+
+
+# ---- minutes -----------------------------------------------------------------------------------------
+
+
+def coin(name="AA", n=1500, ts0=0):
+    ts = ts0 + (1 + np.arange(n)) * minutes.MINUTE
+    close = 100 * np.exp(1e-3 * RNG.normal(size=n).cumsum())
+    return Recording(name, ("a", "b"), ts, RNG.normal(size=(n, 2)).astype(np.float32), close)
+
+
+def test_folds_walk_forward_and_share_nothing():
+    coins = [coin("AA", n=6000), coin("BB", n=6000)]
+    found = minutes.folds(coins, tests=4)
+    assert len(found) == 4
+    for fold, later in zip(found, [*found[1:], None], strict=True):
+        for piece in (fold.train, fold.valid, fold.test):
+            assert [len(s) for s in piece] == [len(piece[0])] * 2
+            for i, horizon in enumerate(minutes.HORIZONS):
+                assert all((s.label[-horizon:, i] == -1).all() for s in piece)  # ends in what comes next
+                assert all((s.label[:-horizon, i] >= 0).all() for s in piece)
+        train, valid, test = fold.train[0].ts, fold.valid[0].ts, fold.test[0].ts
+        assert valid[0] - train[-1] > 60 * minutes.MINUTE
+        assert test[0] - valid[-1] > 60 * minutes.MINUTE
+        if later:
+            assert later.test[0].ts[0] - test[-1] == minutes.MINUTE  # tests tile
+            assert len(later.train[0]) > len(train)
+    assert found[-1].test[0].ts[-1] == coins[0].ts[-1]
+    with pytest.raises(ValueError, match="different times: AA, BB"):
+        minutes.folds([coin("AA"), coin("BB", ts0=30)])
+    with pytest.raises(ValueError, match="1500 bars are too few for 4 tests"):
+        minutes.folds([coin("AA")], tests=4)
+
+
+def test_a_minute_is_labelled_by_its_later_close():
+    made = coin()
+    made.mid[101] = made.mid[100]
+    series = minutes.labelled(made, slice(50, 200))
+    for i, horizon in enumerate(minutes.HORIZONS):
+        for row in (0, 30, 60):
+            later, now = made.mid[50 + row + horizon], made.mid[50 + row]
+            assert series.label[row, i] == int(later > now)
+    assert series.label[50, 0] == -1  # stood still
+
+
+def test_recorded_bars_are_rows_at_their_end(recorded):
+    pq = pytest.importorskip("pyarrow.parquet")
+    path = recorded("crypto_bars_1m/binance_spot_2026/BTCUSDT.parquet")
+    made = minutes.recording(path)
+    file = pq.read_table(path, columns=["ts_open", "close"])
+    opened = file["ts_open"].to_numpy().astype("datetime64[ns]").astype(np.int64)[minutes.WARM_UP :]
+    np.testing.assert_array_equal(made.ts, opened + minutes.MINUTE)
+    np.testing.assert_array_equal(made.mid, file["close"].to_numpy()[minutes.WARM_UP :])
+    assert len(made.columns) == 60
+    assert np.isfinite(made.rows).mean() > 0.999
 
 
 # ---- FI-2010 -----------------------------------------------------------------------------------------

@@ -26,6 +26,12 @@ from numpy.typing import NDArray
 
 from smartcore.kernels import labels
 from smartcore.learn.data import Series
+from smartcore.learn.datasets.recording import Recording, load, save, thinned
+
+__all__ = [
+    "DEEP", "HORIZONS", "LEVEL_1", "MEAN", "RULES", "TARGETS", "Recording", "Split", "binance", "described", "divide",
+    "floors", "load", "lobster", "moves", "random_walk", "replay", "save", "simulated",
+]  # fmt: skip
 
 LEVEL_1 = (
     "spread", "spread_ratio_10s", "microprice",
@@ -54,23 +60,6 @@ TARGETS = tuple((rule, horizon) for rule in RULES for horizon in HORIZONS)
 """Of every :class:`Split`, in this order."""
 MEAN = {"anchored": 5, "smoothed": 10}
 """Rows of the mean at the end of the horizon."""
-
-
-@dataclass(frozen=True)
-class Recording:
-    """One unbroken recording: n book updates in time order."""
-
-    name: str
-    columns: tuple[str, ...]
-    ts: NDArray[np.int64]
-    """(n,) ns UTC."""
-    rows: NDArray[np.float32]
-    """(n, k), after the update; NaN where not known yet."""
-    mid: NDArray[np.float64]
-    """(n,), after the update."""
-
-    def __len__(self) -> int:
-        return len(self.ts)
 
 
 @dataclass(frozen=True)
@@ -148,26 +137,6 @@ def _first_message(events: NDArray[np.void]) -> int:
     import smartcore as sc
 
     return int(np.argmax((events["flags"] & np.uint8(sc.Flag.LAST)) > 0)) + 1
-
-
-def thinned(recording: Recording, every: int) -> Recording:
-    """Every ``every``-th row."""
-    r = recording
-    return Recording(r.name, r.columns, r.ts[::every], r.rows[::every], r.mid[::every])
-
-
-def save(recording: Recording, path: str | os.PathLike[str]) -> None:
-    """One compressed .npz."""
-    r = recording
-    by_column = np.ascontiguousarray(r.rows.T)  # a tenth smaller
-    np.savez_compressed(path, name=r.name, columns=np.array(r.columns), ts=r.ts, rows=by_column, mid=r.mid)
-
-
-def load(path: str | os.PathLike[str]) -> Recording:
-    """What :func:`save` wrote; without the compiled core."""
-    with np.load(path) as file:
-        columns = tuple(str(name) for name in file["columns"])
-        return Recording(str(file["name"]), columns, file["ts"], np.ascontiguousarray(file["rows"].T), file["mid"])
 
 
 def moves(mid: NDArray[np.float64], rule: str, horizon: int) -> NDArray[np.float64]:
