@@ -179,6 +179,17 @@ def test_growing_stops_when_validation_gets_no_better(name):
     assert count[0] < 0.5 * count[1]
 
 
+def test_infinite_values_are_unknown_to_the_libraries(fitted):
+    rows = holes(20, 0.3)
+    odd = np.where(np.isnan(rows), np.float32(np.inf), rows)
+    odd[::2] *= np.where(np.isinf(odd[::2]), -1, 1).astype(np.float32)
+    np.testing.assert_array_equal(fitted.raw(odd), fitted.raw(rows))
+    s = series(300, 1, fitted.classes, unknown=0)
+    s.rows[::7, 2] = np.inf
+    fresh = trees.build(fitted.name, COLUMNS, classes=fitted.classes, targets=2, **SMALL[fitted.name]).fit([s], [s])
+    assert np.isfinite(fresh.logits([s])).all()
+
+
 @pytest.mark.parametrize("name", trees.names())
 def test_rows_count_by_their_weight(name):
     """Of two halves with opposite labels, the one that counts is the one that is learned."""

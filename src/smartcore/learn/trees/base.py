@@ -5,7 +5,8 @@
 Every library's trees are brought into one form, :class:`Splits`, and that is written as ONNX. Two things that ready
 converters leave undone are done here: every float32 goes where the library sends it, though the library's threshold
 may be a float64 (rounding that to the nearest float32 can send the very value a split was made at to the other side);
-and an unknown value (NaN) goes where the library sends it at that split.
+and an unknown value (NaN) goes where the library sends it at that split. The libraries are given infinite values as
+unknown ones, for half of them refuse such rows; the engine makes none, and the file compares them as what they are.
 """
 
 from __future__ import annotations
@@ -110,6 +111,11 @@ def stack(series: Sequence[Series], target: int = 0) -> tuple[Rows, NDArray[np.i
     return rows[label >= 0], label[label >= 0], weight
 
 
+def known(rows: Rows) -> Rows:
+    """NaN for the infinite."""
+    return np.where(np.isfinite(rows), rows, np.float32(np.nan))
+
+
 class Trees(ABC):
     """Trees of one library, an ``estimator.Estimator``: a model and a calibration for each target.
 
@@ -154,7 +160,8 @@ class Trees(ABC):
             checked, truth, _ = stack(valid, target)
             if not (len(y) and len(truth)):
                 raise ValueError(f"target {target}: {len(y)} training and {len(truth)} validation rows have a label")
-            x = np.where(rng.random(x.shape, np.float32) < self.config.drop, np.float32(np.nan), x)
+            x = np.where(rng.random(x.shape, np.float32) < self.config.drop, np.float32(np.nan), known(x))
+            checked = known(checked)
             model = self.grow((x, y, weight), (checked, truth), seed)
             self.models.append(model)
             calibrations.append(fit_calibration(self.method, self.scores(model, checked), truth))
@@ -185,7 +192,7 @@ class Trees(ABC):
         """Logits (n, classes) of raw rows (n, k), by the library itself."""
         if not self.models:
             raise RuntimeError(f"{self.name} is not fitted: call fit() or load() a file")
-        return self.scores(self.models[target], np.ascontiguousarray(rows, np.float32))
+        return self.scores(self.models[target], np.ascontiguousarray(known(rows), np.float32))
 
     def prob(self, rows: Rows, target: int = 0) -> NDArray[np.float64]:
         """Calibrated probabilities (n, classes) of raw rows (n, k), by the library itself."""
