@@ -405,6 +405,7 @@ def test_fused_is_its_parts_side_by_side(parts, market, tmp_path):
     assert made.kind == "fused" and set(made.columns) == set(COLUMNS) and len(made.columns) == 5
     assert made.columns[:3] == ("spread", "volatility_20", "microprice")  # the net's own, side by side
     assert [p["kind"] for p in made.calibration["parts"]] == ["gru", "lightgbm", "random_forest"]
+    assert made.missing.count("lightgbm, random_forest: takes the branch") == 1 and "gru: " in made.missing
     import smartcore as sc
 
     features = sc.FeatureSet(list(COLUMNS))
@@ -438,6 +439,19 @@ def test_fused_files_can_be_fused(parts, market, tmp_path):
     rows = market[2].rows
     inner = _softmax(gate.logits(np.stack([a, b], 1), rows, COLUMNS))
     np.testing.assert_allclose(Model.load(two, features=features).run(table), (inner + c) / 2, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_the_recipe_runs_from_simulation_to_checked_file(tmp_path):
+    for library in ("xgboost", "catboost"):
+        pytest.importorskip(library, reason="the recipe has members of four libraries, part of [test]")
+    script = Path(__file__).resolve().parent.parent / "export" / "ensemble.py"
+    done = subprocess.run([sys.executable, script, "--quick"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "passed" in done.stdout and "out-of-fold" in done.stdout
+    told = Model.load(tmp_path / "out" / "ensemble.onnx").contract
+    assert told.kind == "stacking" and len(told.calibration["parts"]) == 5
+    assert "not a strategy" in (tmp_path / "out" / "ensemble.md").read_text()
 
 
 @pytest.mark.slow

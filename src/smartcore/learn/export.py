@@ -235,6 +235,7 @@ def versions() -> dict[str, str]:
         "onnxruntime",
         "lightgbm",
         "xgboost",
+        "xgboost-cpu",
         "catboost",
         "scikit-learn",
         "numpy",

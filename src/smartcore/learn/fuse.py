@@ -90,7 +90,10 @@ def fuse(
             **blend.record(),
             "parts": [{"name": c.name, "kind": c.kind, **c.calibration} for c in contracts],
         },
-        missing="; ".join(dict.fromkeys(f"{c.kind}: {c.missing}" for c in contracts)),
+        missing="; ".join(
+            f"{', '.join(dict.fromkeys(c.kind for c in contracts if c.missing == said))}: {said}"
+            for said in dict.fromkeys(c.missing for c in contracts)
+        ),
     )
     from smartcore.learn.export import write
 
