@@ -501,7 +501,7 @@ class _Update:
                 self.training.update(self.begin)
             finally:
                 torch.cuda.set_sync_debug_mode(mode)
-        return any("synchronizing" in str(one.message) for one in told)
+        return any("called a synchronizing" in str(one.message) for one in told)
 
     def _record(self) -> None:
         self.training.optimiser.zero_grad(set_to_none=True)
