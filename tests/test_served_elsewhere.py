@@ -132,6 +132,29 @@ def test_nets_through_node(node, net):
     assert worst(node, net) <= 1e-6
 
 
+@pytest.fixture(scope="module")
+def fused(tmp_path_factory):
+    """A net that steps and trees in one file."""
+    pytest.importorskip("torch", reason="fusing files needs torch and onnx, part of [train]")
+    from smartcore.learn.fuse import fuse
+
+    path = tmp_path_factory.mktemp("fused") / "fused.onnx"
+    fuse([BUILTIN / "gru.onnx", BUILTIN / "gbdt.onnx"], path, golden=Model.load("gru").contract.golden.rows)
+    return path
+
+
+def test_fused_through_the_c_interface(c, fused):
+    assert worst(c, fused) <= 1e-6
+
+
+def test_fused_through_node(node, fused):
+    assert worst(node, fused) <= 1e-6
+
+
+def test_fused_through_webassembly(web, fused):
+    assert worst(web, fused) <= 1e-6
+
+
 def test_the_c_program_says_what_is_wrong(c, tmp_path):
     odd = tmp_path / "odd.onnx"
     odd.write_bytes(b"not a model")
