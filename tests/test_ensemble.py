@@ -366,7 +366,7 @@ def test_what_cannot_be_is_refused():
     with pytest.raises(ValueError, match="no column 'x' to tell the regime by"):
         ensemble.build("dynamic", COLUMNS, members=(TREES,), regime=["x"])
     with pytest.raises(ValueError, match="name the columns that tell the regime"):
-        ensemble.build("dynamic", ("a", "b"), members=(TREES,))
+        ensemble.build("dynamic", ("a", "b"), members=(TREES,)).fit([], [])
     with pytest.raises(TypeError, match="luck"):
         ensemble.build("stacking", COLUMNS, members=(TREES,), luck=1)
     with pytest.raises(RuntimeError, match="average is not fitted"):

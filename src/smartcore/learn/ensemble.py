@@ -290,7 +290,7 @@ class Dynamic(Ensemble):
 
     def __init__(self, columns: Sequence[str], **config: Any) -> None:
         super().__init__(columns, **config)
-        absent = [name for name in self.regime if name not in self.columns]
+        absent = [name for name in self.config.regime if name not in self.columns]
         if absent:
             raise ValueError(f"no column {absent[0]!r} to tell the regime by: there is {', '.join(self.columns)}")
 
@@ -302,6 +302,10 @@ class Dynamic(Ensemble):
         if not found:
             raise ValueError(f"name the columns that tell the regime, regime=(...): {', '.join(self.columns)}")
         return found
+
+    def fit(self, train: Sequence[Series], valid: Sequence[Series], seed: int = 0) -> Self:
+        assert self.regime  # or it says now, not after hours, that none is named
+        return super().fit(train, valid, seed)
 
     def weigh(self, prob: Floats, label: NDArray[np.integer], rows: Floats) -> Blend:
         c = self.config
