@@ -66,6 +66,14 @@ def flat(seed: int = 7, **config):
 NETS = pytest.mark.parametrize("make", [gru, flat], ids=["streaming", "windowed"])
 
 
+def laid(windows: Windows, arrays: list[np.ndarray], fill: float = 0) -> np.ndarray:
+    """Arrays of the recordings as one, where ``windows`` says that they lie."""
+    out = np.full((windows.size, *arrays[0].shape[1:]), fill, arrays[0].dtype)
+    for array, first in zip(arrays, windows.first, strict=True):
+        out[first : first + len(array)] = array
+    return out
+
+
 # --- recordings -----------------------------------------------------------------------------------
 
 
@@ -74,8 +82,8 @@ def test_sequences_cross_no_border_and_need_a_label():
     c = replace(c, label=np.zeros((5, 1), np.int8))
     w = Windows([a, b, c], 20)
     assert len(w) == 31 + 11 + 1  # the short one is followed by rows without a label
-    rows = w.lay([s.rows for s in (a, b, c)])
-    label = w.lay([s.label for s in (a, b, c)], -1)
+    rows = laid(w, [s.rows for s in (a, b, c)])
+    label = laid(w, [s.label for s in (a, b, c)], -1)
     assert len(rows) == w.size == 50 + 30 + 20
     wholes = [s.rows for s in (a, b)] + [rows[-20:]]
     for start in w.draw((40,), np.random.default_rng(0)):
@@ -95,7 +103,7 @@ def test_sequences_cross_no_border_and_need_a_label():
 def test_windows_end_at_labels_and_reach_over_zeros():
     a, b = recording(50), recording(30, 1)
     w = Windows([a, b], 20, padded=True)
-    rows, label = w.lay([a.rows, b.rows]), w.lay([a.label, b.label], -1)
+    rows, label = laid(w, [a.rows, b.rows]), laid(w, [a.label, b.label], -1)
     assert len(w) == 45 + 25 and w.size == 80 + 2 * 19
     assert (label[w.start + 19] >= 0).all()
     first = rows[w.start[45] : w.start[45] + 20]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -252,10 +251,3 @@ class Windows:
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.int64]:
         """Positions where random sequences begin, each as likely as any other of ``start``."""
         return self.start[rng.integers(len(self.start), size=shape)]
-
-    def lay(self, arrays: Sequence[NDArray[Any]], fill: float = 0) -> NDArray[Any]:
-        """Arrays of the recordings (n, ...) as one (size, ...), ``fill`` between them. A copy: for tests and trees."""
-        out = np.full((self.size, *arrays[0].shape[1:]), fill, arrays[0].dtype)
-        for array, first in zip(arrays, self.first, strict=True):
-            out[first : first + len(array)] = array
-        return out
