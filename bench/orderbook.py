@@ -47,6 +47,10 @@ SOURCES = {
 }
 TARGETS = tuple(f"{rule}_{horizon}" for rule, horizon in book.TARGETS)
 ANCHORED = [i for i, name in enumerate(TARGETS) if name.startswith("anchored")]
+MEMBERS = ("gru", "bin_ctabl", "lightgbm")
+"""Of every ensemble."""
+QUICKER = {"random_forest": {"trees": 100}, "catboost": {"rounds": 100, "rate": 0.15}}
+"""What trees are grown with where their own configuration takes minutes."""
 FLOORS = ("majority", "persistence", "last move", "logistic, level 1")
 UNIT = 50
 """Test rows of the smallest piece that the bootstrap moves about."""
@@ -66,8 +70,8 @@ def prepare(out: Path, quick: bool) -> None:
     out.mkdir(parents=True, exist_ok=True)
     lobster, binance = DATA / "lobster_2012", DATA / "binance_l2_2024"
     makers = {
-        "simulated": lambda: book.simulated(4 if quick else 30),
-        "random_walk": lambda: book.random_walk(10 if quick else 150),
+        "simulated": lambda: book.simulated(4 if quick else 20),
+        "random_walk": lambda: book.random_walk(10 if quick else 120),
         "goog": lambda: book.lobster(lobster / "GOOG_2012-06-21_level10.parquet"),
         "aapl": lambda: book.lobster(lobster / "AAPL_2012-06-21_level1.parquet"),
         "btc_usdm": lambda: book.binance(binance / "usdm_perp_btcusdt_2024-08-08.parquet", quotes=True),
@@ -98,8 +102,8 @@ def split(path: str) -> book.Split:
 
 
 def family(model: str) -> str:
-    if model == "floors":
-        return "floor"
+    if model in ("floors", "ensembles"):
+        return model[:-1]
     from smartcore.learn import estimator
 
     return estimator.family(model)
@@ -110,35 +114,28 @@ def everything() -> list[str]:
     from smartcore.learn import estimator, nets
 
     first, names = ("logistic", "bin_ctabl", "gru", "lightgbm"), estimator.names()
-    rest = sorted(set(names) - set(first), key=lambda m: (("net", "tree", "ensemble").index(family(m)), m))
-    return ["floors", *(m for m in first if m in names), *rest, *nets.PRESETS]
+    single = [m for m in names if m not in first and family(m) != "ensemble"]
+    rest = sorted(single, key=lambda m: (("net", "tree").index(family(m)), m))
+    return ["floors", *(m for m in first if m in names), *rest, *nets.PRESETS, "ensembles"]
 
 
 def thinned(series: Series, every: int) -> Series:
     return Series(series.ts[::every], series.rows[::every], series.mid[::every], series.label[::every])
 
 
-def model_of(name: str, columns: Sequence[str], options: Mapping[str, Any]) -> Any:
-    """A fresh estimator at the sizes of its own configuration."""
-    from smartcore.learn import estimator
+def config_of(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """How a model is trained; its size is that of its own configuration."""
+    if family(name) != "net":
+        return dict(QUICKER.get(name, {}))
+    from smartcore.learn.nets import kind
+    from smartcore.learn.nets.base import WindowNet
+    from smartcore.learn.train import Config
 
-    config: dict[str, Any] = {}
-    if family(name) == "net":
-        from smartcore.learn.nets import kind
-        from smartcore.learn.nets.base import WindowNet
-        from smartcore.learn.train import Config
-
-        window = issubclass(kind(name)[0], WindowNet)
-        config["training"] = Config(
-            rounds=options["rounds"], updates=options["updates"], patience=8, rate=1e-3, drop=0.1,
-            batch=256 if window else 64,
-        )  # fmt: skip
-        config["device"] = options["device"]
-        if name in ("financial_transformer", "enhanced_transformer"):
-            from smartcore.learn.nets.financial_transformer import groups
-
-            config.update(groups(columns))
-    return estimator.build(name, columns, classes=3, targets=len(TARGETS), **config)
+    batch = 256 if issubclass(kind(name)[0], WindowNet) else 64
+    how = Config(
+        rounds=options["rounds"], updates=options["updates"], patience=8, rate=1e-3, drop=0.1, batch=batch
+    )  # fmt: skip
+    return {"training": how, "device": options["device"]}
 
 
 def fitted(job: tuple[str, str, int], data: book.Split, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -149,8 +146,17 @@ def fitted(job: tuple[str, str, int], data: book.Split, options: Mapping[str, An
     if name == "floors":
         found = [book.floors(data, target) for target in range(len(TARGETS))]
         return {"prob": {floor: np.stack([one[floor] for one in found], axis=1) for floor in FLOORS}}
-    every = 4 if family(name) in ("tree", "ensemble") else 1
-    model = model_of(name, data.columns, options)
+    if name == "ensembles":  # two kinds of net and one of tree, weighed in three ways
+        from smartcore.learn import ensemble
+
+        members = [{"name": member, **config_of(member, options)} for member in MEMBERS]
+        given = {"classes": 3, "targets": len(TARGETS), "members": members, "folds": 2}
+        pieces = [data.train], [data.valid]
+        average = ensemble.build("average", data.columns, **given).fit(*pieces, seed)
+        all_three = [average, *(average.another(kind, *pieces, folds=2) for kind in ("dynamic", "stacking"))]
+        return {"prob": {model.name: estimator.probabilities(model, [data.test]) for model in all_three}}
+    every = 4 if family(name) == "tree" else 1
+    model = estimator.build(name, data.columns, classes=3, targets=len(TARGETS), **config_of(name, options))
     model.fit([thinned(data.train, every)], [thinned(data.valid, every)], seed)
     told: dict[str, Any] = {"prob": {name: estimator.probabilities(model, [data.test])}}
     if family(name) == "net":
@@ -208,13 +214,12 @@ def task(job: jobs.Job, options: dict[str, Any]) -> str:
         said = decided(model, prob, data.train.label)
         record = {
             "dataset": dataset, "model": model, "family": family(name), "seed": seed, "seconds": seconds,
-            "device": options["device"] if family(name) == "net" else "cpu", "quick": options["quick"],
-            "test": judged(prob, said, label), **told,
+            "quick": options["quick"], "test": judged(prob, said, label), **told,
         }  # fmt: skip
         path = folder / jobs.stem((dataset, model, seed))
         np.savez_compressed(f"{path}.npz", confusions=confusions(said, label))
         Path(f"{path}.json").write_text(json.dumps(record))
-    if name == "floors":  # several files, of other names: this one says that they are done
+    if name in ("floors", "ensembles"):  # several files, of other names: this one says that they are done
         (folder / f"{jobs.stem(job)}.done").write_text("")
     return f"macro-F1 anchored {np.mean([record['test'][TARGETS[i]]['macro_f1'] for i in ANCHORED]):.3f}"
 

@@ -246,6 +246,18 @@ def test_they_learn_every_target(fitted, market):
     assert fitted.names == ("gru", "lightgbm", "random_forest") and np.shape(fitted.losses) == (2, 3)
 
 
+def test_members_are_weighed_again_as_if_fitted_so(fitted, market):
+    train, valid, test = market
+    for name in ensemble.ENSEMBLES:
+        again = fitted.another(name, train, valid, **({} if name == "stacking" else {"weights": "inverse"}))
+        assert again.members is fitted.members
+        same = np.array_equal(again.logits([test]), fitted.logits([test]))
+        assert same == (name == fitted.name)
+    fresh = ensemble.build(fitted.name, COLUMNS, members=MEMBERS)
+    with pytest.raises(RuntimeError, match="not fitted here"):
+        fresh.another("average", train, valid)
+
+
 def test_agreement_is_shared_probability(fitted, market):
     test = market[2]
     found = fitted.agreement([test])

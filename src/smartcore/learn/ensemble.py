@@ -105,6 +105,8 @@ class Ensemble(ABC):
         self.calibrations: tuple[Calibration, ...] = (none(),) * targets
         self.losses: list[list[float]] = []
         """Out-of-fold log-loss of each member, for each target."""
+        self.out_of_fold: NDArray[np.float64] | None = None
+        """What the members said of training rows they had not seen, (n, members, targets, classes); not saved."""
 
     @property
     def calibration(self) -> Calibration:
@@ -121,17 +123,35 @@ class Ensemble(ABC):
 
         Raises ValueError for recordings too short for their folds, and where no horizon is given nor to be seen.
         """
+        self.out_of_fold = self._out_of_fold(train, valid, seed)
+        self.members = [
+            self._member(i).fit(train, valid, seed)
+            for i in tqdm(range(len(self.wanted)), "members", leave=False, disable=None)
+        ]
+        return self._weighed(train, valid)
+
+    def another(self, name: str, train: Sequence[Series], valid: Sequence[Series], **config: Any) -> Ensemble:
+        """An ensemble of another kind of the same members, as fitted just now on the same recordings: only the
+        weighing is done anew. ``config`` is of its own kind. RuntimeError where this one was not fitted here.
+        """
+        if self.out_of_fold is None:
+            raise RuntimeError(f"{self.name} was not fitted here: out-of-fold predictions are not saved")
+        members: dict[str, Any] = {"members": self.wanted, "calibration": self.method}
+        other = build(name, self.columns, classes=self.classes, targets=self.targets, **members, **config)
+        other.out_of_fold, other.members = self.out_of_fold, self.members
+        return other._weighed(train, valid)
+
+    def _weighed(self, train: Sequence[Series], valid: Sequence[Series]) -> Self:
+        """Weights from out-of-fold predictions, then the calibration."""
+        told = self.out_of_fold
+        if told is None:
+            raise RuntimeError(f"{self.name} is not fitted: call fit() or load() a file")
         label, rows = (np.concatenate([getattr(s, name) for s in train]) for name in ("label", "rows"))
-        told = self._out_of_fold(train, valid, seed)  # (n, members, targets, classes)
         self.blends, self.losses = [], []
         for t in range(self.targets):
             known = label[:, t] >= 0
             self.blends.append(self.weigh(told[known, :, t], label[known, t], rows[known]))
             self.losses.append(blend.losses(told[known, :, t], label[known, t]).mean(0).tolist())
-        self.members = [
-            self._member(i).fit(train, valid, seed)
-            for i in tqdm(range(len(self.wanted)), "members", leave=False, disable=None)
-        ]
         logits = self.logits(valid)
         truth = np.concatenate([s.label for s in valid])
         self.calibrations = tuple(fit_calibration(self.method, logits[:, t], truth[:, t]) for t in range(self.targets))
