@@ -131,7 +131,7 @@ def test_order_book_table_from_rows_to_page(rows, tmp_path, capsys):
 def test_bootstrap_counts_are_the_scores(rows):
     label = RNG.integers(-1, 3, (330, len(orderbook.TARGETS))).astype(np.int8)
     prob = RNG.dirichlet([1, 1, 1], (330, len(orderbook.TARGETS)))
-    units = orderbook_table.confusions(prob, label)
+    units = orderbook_table.confusions(prob.argmax(2), label)
     assert units.shape[0] == 7
     found = orderbook_table.scores_of(units.sum(0, dtype=np.int64))
     from smartcore.learn import evaluate
@@ -147,6 +147,20 @@ def test_bootstrap_counts_are_the_scores(rows):
     assert drawn.shape == (orderbook_table.DRAWS, 2, len(orderbook.TARGETS))
     np.testing.assert_array_equal(drawn[:, 0], drawn[:, 1])  # both seeds on the same blocks
     assert drawn.mean() == pytest.approx(found["accuracy"].mean(), abs=0.02)
+
+
+def test_a_class_is_said_for_standing_above_its_share():
+    train = np.repeat(np.array([1] * 8 + [0, 2], np.int8)[:, None], len(orderbook.TARGETS), axis=1)
+    train[0] = -1  # unknown ones do not count: shares of 1/9, 7/9, 1/9
+    prob = np.tile([0.15, 0.75, 0.10], (1, len(orderbook.TARGETS), 1))
+    assert (orderbook_table.decided("gru", prob, train) == 0).all()
+    for certain in ("persistence", "last move", "majority"):
+        assert (orderbook_table.decided(certain, prob, train) == 1).all()
+    label = np.zeros((1, len(orderbook.TARGETS)), np.int8)
+    judged = orderbook_table.judged(prob, orderbook_table.decided("gru", prob, train), label)["anchored_10"]
+    assert judged["accuracy"] == 1
+    assert judged["accuracy_of_the_likeliest"] == 0
+    assert judged["log_loss"] == pytest.approx(-np.log(0.15))
 
 
 def test_rows_that_are_not_prepared_are_asked_for(rows, tmp_path):
