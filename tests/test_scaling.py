@@ -153,12 +153,12 @@ def test_a_net_is_built_with_its_groups_and_kept_with_them(torch, rows, tmp_path
     for one in s:
         one.label[:] = np.where(np.nan_to_num(one.rows[:, [1]]) > 10, 2, 0)
     groups = [Group(("size_*",), "pooled"), Group(("flow",), "standard")]
-    net = estimator.build("gru", NAMES, groups=groups, rounds=1, updates=2, batch=4, length=40, hidden=4, encoder=4)
+    net = estimator.build("gru", NAMES, scaling=groups, rounds=1, updates=2, batch=4, length=40, hidden=4, encoder=4)
     net.fit(s, s, seed=1)
     low = net.net.inputs.low
     assert torch.equal(low[1], low[3]) and not torch.equal(low[1], low[4])
     np.testing.assert_allclose(low, scale(s, NAMES, groups)[0, :, :-1], rtol=1e-6)
     net.save(tmp_path / "net.pt")
     again = estimator.load(tmp_path / "net.pt")
-    assert again.groups == tuple(groups)
+    assert again.scaling == tuple(groups)
     np.testing.assert_array_equal(again.logits(s), net.logits(s))

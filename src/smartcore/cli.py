@@ -1,5 +1,5 @@
-"""``smartcore demo | run | features | audit | why | version``. Every command takes ``--json``: one document on standard
-output, nothing else.
+"""``smartcore demo | run | train | export | features | audit | why | version``. Every command takes ``--json``: one
+document on standard output, nothing else.
 
 Exit codes: 0 done, 1 a check failed, 2 something asked for cannot be had (the message says what), 130 interrupted.
 """
@@ -27,6 +27,15 @@ if TYPE_CHECKING:
 _FORMATS = ("auto", "binance", "lobster", "bitstamp", "ticks", "ohlcv")
 
 
+_SEQUENCE = """\
+from a recording to a bot:
+  smartcore train --model gru --data recording.parquet --out gru.pt
+  smartcore export gru.pt --out gru.onnx
+  smartcore export --check gru.onnx --source gru.pt
+  smartcore run --model gru.onnx --data recording.parquet
+"""
+
+
 class Refused(Exception):
     """What the user asked for cannot be had; the text says why."""
 
@@ -43,7 +52,7 @@ def demo(options: argparse.Namespace) -> int:
         raise Refused(f"--seconds {options.seconds:g}: a number above 0 is wanted")
     found = demo(
         console.Screen(options.json),
-        _models(options.models, book=True),
+        _models(options.models),
         _policy(options, every="1s", horizon=10),
         Path(options.out),
         seconds=options.seconds,
@@ -59,32 +68,35 @@ def run(options: argparse.Namespace) -> int:
     from smartcore.bot import console, recording
 
     began = time.monotonic()
-    source = Path(options.data)
-    if source.is_dir():
-        raise Refused(f"{source} is a folder; --data takes a file")
-    if options.limit is not None and options.limit < 1:
-        raise Refused(f"--limit {options.limit}: a number above 0 is wanted")
     _policy(options, every=options.every or "bar")  # what is wrong shows before a long read
     if options.bars not in ("auto", "none"):
         sc.Engine([], bars=options.bars)
+    models = None if options.models == "auto" else _models(options.models)
     screen = console.Screen(options.json)
-    events = recording.read(screen, source, options.format, options.limit, _assigned("--read", options.read))
+    source = Path(options.data)
+    events, _ = _events(options, options.data, screen)
     kinds = {sc.Kind(kind) for kind in set(events["kind"].tolist())}
     fed = sc.Kind.BAR in kinds
+    if models is None:  # the shipped ones, where there is a book to read
+        models = _models("auto") if kinds & {sc.Kind.DEPTH, sc.Kind.QUOTE} else []
+    contract = models[0].contract if models else None
     bars = options.bars
     if bars == "auto":
-        bars = "1s" if sc.Kind.TRADE in kinds and not fed else None
+        built = contract.bars if contract is not None and contract.bars else "1s"
+        bars = built if sc.Kind.TRADE in kinds and not fed else None
     elif bars == "none":
         bars = None
     elif fed:
         raise Refused(f"--bars {bars}: {source.name} holds bars already")
-    models = _models(options.models, book=bool(kinds & {sc.Kind.DEPTH, sc.Kind.QUOTE}))
-    horizon = {"horizon": 10} if models else {}
+    every = options.every or ("bar" if fed else "1s" if contract is None else contract.sample)
+    if every == "event":
+        every = "1 events"
+    horizon = {} if contract is None else _held(contract, bars)
     found = recording.run(
         screen,
         events,
         models,
-        _policy(options, every=options.every or ("bar" if fed else "1s"), **horizon),
+        _policy(options, every=every, **horizon),
         name=source.name,
         symbol=options.symbol or source.name.split(".")[0],
         bars=bars,
@@ -92,6 +104,122 @@ def run(options: argparse.Namespace) -> int:
         journal=options.journal,
     )
     return _done(options, {"data": str(source), **found, "took_s": round(time.monotonic() - began, 2)})
+
+
+def train(options: argparse.Namespace) -> int:
+    """A model from a recording: trained, judged on the test beside what costs nothing to know, saved."""
+    from smartcore.bot import console
+
+    estimator, recorded, workflow = _learn("estimator", "recorded", "workflow")
+    known = estimator.settings(options.model)
+    if options.fields:
+        if options.json:
+            return _done(options, {"model": options.model, "fields": {k: _shown(v) for k, v in known.items()}})
+        print(f"{options.model}, a {estimator.family(options.model)}; --set NAME=VALUE, the value as JSON or text\n")
+        print("\n".join(f"  {name:<16} {value}" for name, value in known.items()))
+        return 0
+    if not options.data:
+        raise Refused("--data: a recording, several, or simulated")
+    settings = _assigned("--set", options.set)
+    for name in settings:
+        if name not in known:
+            raise Refused(f"--set {name}: {options.model} has no such field; there is {', '.join(known)}")
+    if not options.seconds > 0:
+        raise Refused(f"--seconds {options.seconds:g}: a number above 0 is wanted")
+    plan = recorded.Plan(
+        None if options.columns is None else _columns(options.columns),
+        options.sample,
+        None if options.bars == "none" else options.bars,
+        tuple(word.strip() for word in options.horizon.split(",") if word.strip()),
+        options.label,
+        options.flat,
+    )
+    out = Path(options.out or f"out/{options.model}.pt")
+    screen = console.Screen(options.json)
+    began = time.monotonic()
+    parts, names = [], []
+    for name in options.data:
+        events, what = _events(options, name, screen)
+        parts.append(events)
+        names.append(what)
+    market = recorded.prepare(parts, plan, "; ".join(names), screen.progress)
+    screen.done()
+    about = market.about
+    pieces = ", ".join(f"{sum(map(len, piece)):,}" for piece in (market.train, market.valid, market.test))
+    screen.fact("data", f"{about['data']}: {about['events']:,} events, {' to '.join(about['period'])}")
+    screen.fact("rows", f"{pieces} for training, validation, test; {len(market.columns)} columns, each {market.sample}")
+    for i in range(market.targets):
+        screen.fact("label" if i == 0 else "", market.words(i))
+    record = workflow.train(
+        market,
+        options.model,
+        out,
+        seed=options.seed,
+        settings=settings,
+        draft=options.quick,
+        device=options.device,
+        checkpoint=None if options.checkpoint is None else Path(options.checkpoint),
+        screen=screen,
+    )
+    screen.done()
+    screen.fact("trained", f"{options.model} in {record['took_s']:.1f} s, seed {options.seed}")
+    for target in record["targets"]:
+        screen.line(f"\ntest, {target['horizon']} ahead")
+        for line in workflow.score_lines(target["result"]):
+            screen.line(f"  {line}")
+    if options.quick:
+        screen.line("\ntrained for seconds (--quick): the scores mean nothing")
+    screen.line()
+    screen.fact("files", f"{out}, {out.with_suffix('.json').name}, {out.with_suffix('.npz').name}")
+    screen.fact("next", f"smartcore export {out} --out {out.with_suffix('.onnx')}")
+    files = [str(out), str(out.with_suffix(".json")), str(out.with_suffix(".npz"))]
+    del record["golden"]
+    return _done(options, {**record, "files": files, "all_s": round(time.monotonic() - began, 2)})
+
+
+def export(options: argparse.Namespace) -> int:
+    """A trained model as an ONNX file with its card; or the check of such a file."""
+    from smartcore.bot import console
+
+    (workflow,) = _learn("workflow")
+    path = Path(options.file)
+    screen = console.Screen(options.json)
+    common = {"draft": options.quick, "coremltools": options.coremltools, "screen": screen}
+    if options.check:
+        for name in ("out", "dynamic", "int8", "windows", "target"):
+            if getattr(options, name):
+                raise Refused(f"--{name} goes with exporting, not with --check")
+        if path.suffix != ".onnx":
+            raise Refused(f"--check takes an exported .onnx file; {path.name} is none")
+        source = None if options.source is None else Path(options.source)
+        found = workflow.recheck(path, source, card=options.card, **common)
+    else:
+        for name in ("source", "card"):
+            if getattr(options, name):
+                raise Refused(f"--{name} goes with --check")
+        if path.suffix == ".onnx":
+            raise Refused(f"{path.name} is exported already; smartcore export --check {path} checks it")
+        found = workflow.export(
+            path,
+            Path(options.out) if options.out else path.with_suffix(".onnx"),
+            target=options.target,
+            dynamic=options.dynamic,
+            int8=options.int8,
+            windows=options.windows,
+            **common,
+        )
+    screen.done()
+    for line in found.pop("text").splitlines():
+        screen.line(line)
+    screen.line()
+    if found.get("int8"):
+        verdict = found["int8"]
+        screen.fact("int8", f"{'kept' if verdict['kept'] else 'refused'}: {verdict['why']}")
+    for kind, file in found["files"].items():
+        screen.fact(kind, file)
+    if not options.check:
+        screen.fact("next", f"smartcore run --model {found['files']['onnx']} --data FILE")
+    return _done(options, found)
 
 
 def features(options: argparse.Namespace) -> int:
@@ -337,14 +465,74 @@ def _done(options: argparse.Namespace, found: Mapping[str, Any]) -> int:
 # ---- options ----
 
 
-def _models(wanted: str, book: bool) -> list[sc.Model]:
-    """Models by name or file; "auto": the shipped ones where there is a book to read."""
+def _models(wanted: str) -> list[sc.Model]:
+    """Models by name or file; "auto": the shipped ones."""
     from smartcore.models import builtin
 
-    if wanted == "none" or (wanted == "auto" and not book):
+    if wanted == "none":
         return []
     names = builtin() if wanted == "auto" else tuple(name.strip() for name in wanted.split(",") if name.strip())
     return [sc.Model.load(name) for name in names]
+
+
+def _held(contract: Any, bars: str | None) -> dict[str, float]:
+    """The policy's horizon, in bars, from that of a model; nothing where one cannot be told from the other."""
+    from smartcore.features.engine import interval_ns
+
+    def ns(text: str | None) -> int:
+        try:
+            return interval_ns(text or "")
+        except ValueError:
+            return 0
+
+    count, _, unit = contract.horizon.partition(" ")
+    rows = int(count) if unit in ("row", "rows") and count.isdecimal() else 0
+    if rows and contract.sample == "bar":
+        return {"horizon": rows}
+    span, bar = rows * ns(contract.sample) if rows else ns(contract.horizon), ns(bars)
+    return {"horizon": span / bar} if span and bar else {}
+
+
+def _events(options: argparse.Namespace, data: str, screen: Any) -> tuple[Any, str]:
+    """Events of a recorded file, or simulated ones, and what they are in words."""
+    from smartcore.bot import recording
+
+    if options.limit is not None and options.limit < 1:
+        raise Refused(f"--limit {options.limit}: a number above 0 is wanted")
+    if data == "simulated":
+        (recorded,) = _learn("recorded")
+        screen.progress("simulating")
+        seconds = getattr(options, "seconds", None) or 1200.0
+        found, what = recorded.simulated(min(seconds, 600.0) if getattr(options, "quick", False) else seconds)
+        screen.done()
+        return found[: options.limit], what
+    source = Path(data)
+    if source.is_dir():
+        raise Refused(f"{source} is a folder; --data takes a file")
+    return recording.read(screen, source, options.format, options.limit, _assigned("--read", options.read)), source.name
+
+
+def _columns(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if names == ("all",):
+        return tuple(sc.FeatureSet.default().columns)
+    return tuple(sc.FeatureSet(list(names)).columns)  # an unknown name is refused here, with its neighbours
+
+
+def _learn(*names: str) -> tuple[Any, ...]:
+    """Modules of ``smartcore.learn``, or what to install for them."""
+    import importlib
+
+    try:
+        return tuple(importlib.import_module(f"smartcore.learn.{name}") for name in names)
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("smartcore"):
+            raise
+        raise Refused(f'{error.name} is not installed: pip install "smartcore[train]"') from error
+
+
+def _shown(value: Any) -> Any:
+    return value if isinstance(value, str | int | float | bool | list | tuple) or value is None else str(value)
 
 
 def _policy(options: argparse.Namespace, **defaults: Any) -> Policy:
@@ -392,9 +580,17 @@ def parser() -> argparse.ArgumentParser:
         sub.add_argument("--json", action="store_true", help="one JSON document on standard output, nothing else")
         return sub
 
+    def recorded(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument("--format", choices=_FORMATS, default="auto", help="by its columns if left out")
+        sub.add_argument(
+            "--read", action="append", metavar="NAME=VALUE", help="an option of the format's reader; may be repeated"
+        )
+        sub.add_argument("--limit", type=int, metavar="N", help="events at most")
+
     def bot(sub: argparse.ArgumentParser, fee: float) -> None:
         sub.add_argument(
             "--models",
+            "--model",
             default="auto",
             metavar="NAMES",
             help="shipped names or files, with commas; none (default: shipped)",
@@ -415,22 +611,63 @@ def parser() -> argparse.ArgumentParser:
     bot(sub, 0.0)
 
     sub = command("run", run, "a recording through the same flow, with checks of the book at the end")
-    sub.add_argument("--data", required=True, metavar="FILE", help="Parquet, Feather or CSV")
-    sub.add_argument("--format", choices=_FORMATS, default="auto", help="by its columns if left out")
-    sub.add_argument(
-        "--read", action="append", metavar="NAME=VALUE", help="an option of the format's reader; may be repeated"
-    )
+    sub.add_argument("--data", required=True, metavar="FILE", help="Parquet, Feather or CSV; or simulated: 20 minutes")
+    recorded(sub)
     sub.add_argument(
         "--bars", default="auto", metavar="RULE", help='built from trades: "1s", "500 trades", "1e6 dollars", none'
     )
     sub.add_argument(
-        "--every", metavar="CADENCE", help='when to decide: "1s", "bar", "100 events" (default 1s; bar for bars)'
+        "--every",
+        metavar="CADENCE",
+        help='when to decide: "1s", "bar", "100 events" (default: as the model was trained, else 1s; bar for bars)',
     )
-    sub.add_argument("--limit", type=int, metavar="N", help="events at most")
     sub.add_argument("--symbol", help="name of the instrument (default: the file's)")
     sub.add_argument("--report", metavar="FILE", help="write the HTML report here")
     sub.add_argument("--journal", metavar="FILE", help="write each decision to this journal")
     bot(sub, 2.0)
+
+    sub = command("train", train, "a model from a recording: trained, judged beside what costs nothing to know, saved")
+    sub.epilog, sub.formatter_class = _SEQUENCE, argparse.RawDescriptionHelpFormatter
+    sub.add_argument("--model", required=True, metavar="NAME", help="gru, mixer, lightgbm, stacking, logistic ...")
+    sub.add_argument("--data", nargs="+", metavar="FILE", help="one recording or several; or simulated")
+    sub.add_argument("--out", metavar="FILE", help="the trained model (default out/NAME.pt), .json and .npz beside it")
+    recorded(sub)
+    sub.add_argument(
+        "--seconds", type=float, default=14400.0, metavar="S", help="length of the simulated market (default 14400)"
+    )
+    sub.add_argument(
+        "--columns", "--features", metavar="NAMES", help="what it reads, with commas; all (default: about 40)"
+    )
+    sub.add_argument(
+        "--horizon", default="10s", metavar="SPANS", help='"10s", "20 rows"; several with commas are learned at once'
+    )
+    sub.add_argument(
+        "--label", choices=("smoothed", "fixed", "barrier"), default="smoothed",
+        help="mean price in the last half of the horizon, price at its end, or first of two barriers",
+    )  # fmt: skip
+    sub.add_argument("--flat", type=float, default=1 / 3, metavar="SHARE", help="of training rows (default 1/3)")
+    sub.add_argument("--sample", metavar="PACE", help='rows: "1s", "bar", "event" (default 1s; bar for bars)')
+    sub.add_argument("--bars", default="auto", metavar="RULE", help='built from trades: "1s", "500 trades", none')
+    sub.add_argument("--seed", type=int, default=0, help="the same gives the same model (default 0)")
+    sub.add_argument("--set", action="append", metavar="NAME=VALUE", help="a field of the model or its training")
+    sub.add_argument("--fields", action="store_true", help="say which fields --set may give, and stop")
+    sub.add_argument("--device", default="auto", help='of nets: "cpu", "cuda" (default: CUDA where it is)')
+    sub.add_argument("--checkpoint", metavar="FILE", help="of nets: written after each round, gone on from if there")
+    sub.add_argument("--quick", action="store_true", help="train for seconds: every line runs, the scores mean nothing")
+
+    sub = command("export", export, "a trained model as an ONNX file with its card; or the check of such a file")
+    sub.epilog, sub.formatter_class = _SEQUENCE, argparse.RawDescriptionHelpFormatter
+    sub.add_argument("file", metavar="FILE", help="what smartcore train wrote; with --check an ONNX file")
+    sub.add_argument("--out", metavar="NAME.onnx", help="(default: FILE as .onnx); its card is beside it, as .md")
+    sub.add_argument("--target", metavar="HORIZON", help="which horizon, where several were learned (default: first)")
+    sub.add_argument("--dynamic", action="store_true", help="NAME-batch.onnx too: many instruments in one call")
+    sub.add_argument("--windows", action="store_true", help="NAME-windows.onnx too: whole windows in, nothing carried")
+    sub.add_argument("--int8", action="store_true", help="NAME-int8.onnx too, where it is faster and nearly the same")
+    sub.add_argument("--check", action="store_true", help="check an exported file: exit code 1 where a gate fails")
+    sub.add_argument("--source", metavar="FILE", help="with --check: the trained model it has to agree with")
+    sub.add_argument("--card", action="store_true", help="with --check: write the card anew")
+    sub.add_argument("--coremltools", action="store_true", help="convert the net by coremltools too, if installed")
+    sub.add_argument("--quick", action="store_true", help="a fifth of the timing, no comparison of batches with rows")
 
     sub = command("features", features, "every column: unit, range, what wakes it, warm-up, meaning")
     sub.add_argument(

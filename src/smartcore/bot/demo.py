@@ -23,7 +23,7 @@ from smartcore.errors import SmartcoreError
 from smartcore.features.engine import Engine
 from smartcore.models import Model
 
-SIMULATED = "The shipped models are trained on simulated data and know nothing of any real market."
+SIMULATED = "These models are trained on simulated data and know nothing of any real market."
 _QUIET_S = 0.003
 
 

@@ -17,6 +17,7 @@ from smartcore.bot.session import Session, checks, machine
 from smartcore.decide import Policy
 from smartcore.errors import InvalidData
 from smartcore.features.engine import Engine
+from smartcore.features.feature_set import FeatureSet
 from smartcore.market import readers
 from smartcore.market.events import Kind
 from smartcore.models import Model
@@ -51,19 +52,24 @@ def run(
     kinds = np.bincount(events["kind"], minlength=max(Kind) + 1)
     length = (int(events["ts"][-1]) - int(events["ts"][0])) / 1e9
     names = console.names(models)
+    made_up = any(str(model.contract.trained_on.get("data", "")).startswith("SIMULATED") for model in models)
+    warning = SIMULATED if made_up else ""
     screen.line(f"{name}: {len(events):,} events over {console.span(length)}; models: {names}")
-    if models:
-        screen.line(SIMULATED)
+    if warning:
+        screen.line(warning)
     screen.line()
 
     session = Session()
-    with Orchestrator(Engine(instrument=symbol, bars=bars), *models, policy=policy, journal=journal) as bot:
+    default = FeatureSet.default()
+    more = {column for model in models for column in model.contract.columns} - set(default.columns)
+    columns = FeatureSet([*default.columns, *sorted(more)]) if more else default
+    with Orchestrator(Engine(columns, instrument=symbol, bars=bars), *models, policy=policy, journal=journal) as bot:
         every = policy.interval_ns / 1e9 or max(length / max(1, int(kinds[Kind.BAR])), 1e-9)
         spent, found = console.play(bot, events, session, screen, int(length / every), "replaying")
     checked = checks(bot.engine, events, session)
     size = None
     if page:
-        note = f"{SIMULATED} Models: {names}." if models else "No models: there is no book for them to read."
+        note = f"{warning} Models: {names}.".strip() if models else "No models: there is no book for them to read."
         size = report.write(
             page,
             session,

@@ -108,6 +108,26 @@ def build(name: str, columns: Sequence[str], *, classes: int = 3, targets: int =
     return made
 
 
+def settings(name: str) -> dict[str, Any]:
+    """What ``build`` takes for a model besides columns, classes and targets: field -> default."""
+    found = family(name)
+    own: tuple[Any, ...]
+    if found in ("linear", "net"):
+        from smartcore.learn import nets, train
+        from smartcore.learn.linear import Config
+
+        own = (train.Config, nets.kind(name)[1]) if found == "net" else (Config,)
+    elif found == "tree":
+        own = (_module(found).kind(name).Config,)
+    else:
+        own = (_module(found).ENSEMBLES[name].Config,)
+    given = ("columns", "targets", "classes")
+    out = {f.name: f.default for config in own for f in fields(config) if f.name not in given}
+    if found == "ensemble":
+        out["members"] = _module(found).MEMBERS
+    return {**out, "calibration": "temperature"}
+
+
 def load(path: Path | str) -> Estimator:
     """What ``save`` wrote. Raises FileNotFoundError, ValueError for another file."""
     path = Path(path)
@@ -139,8 +159,8 @@ class NetEstimator:
 
     training: of ``train.Config``; fields of it may be given by name among ``config`` as well, where the net's own
     configuration has none of that name. calibration: "temperature", "isotonic" or "none". device: "auto" takes CUDA
-    where it is. checkpoint: a file, written after every round; where it exists, training goes on from it. groups: of
-    columns that are scaled in a way of their own (``scaling.Group``), all others by rank.
+    where it is. checkpoint: a file, written after every round; where it exists, training goes on from it. scaling:
+    groups of columns that are scaled in a way of their own (``scaling.Group``), all others by rank.
     """
 
     family = "net"
@@ -156,7 +176,7 @@ class NetEstimator:
         calibration: str = "temperature",
         device: str = "auto",
         checkpoint: Path | str | None = None,
-        groups: Sequence[Group] = (),
+        scaling: Sequence[Group] = (),
         **config: Any,
     ) -> None:
         from smartcore.learn import train
@@ -168,7 +188,7 @@ class NetEstimator:
         self.method = calibration
         self.device = device
         self.checkpoint = checkpoint
-        self.groups = tuple(groups)
+        self.scaling = tuple(scaling)
         own = {f.name for f in fields(self.kind[1])} - {"columns", "targets", "classes"}
         other = {f.name for f in fields(train.Config)}
         for field in config:
@@ -210,7 +230,7 @@ class NetEstimator:
         import torch
 
         torch.manual_seed(seed)
-        self.net = self._made(scale(train, self.columns, self.groups))
+        self.net = self._made(scale(train, self.columns, self.scaling))
         self._learn(train, valid, seed)
         logits = self.logits(valid)
         label = np.concatenate([s.label for s in valid])
@@ -246,7 +266,7 @@ class NetEstimator:
             "columns": list(self.columns),
             "classes": self.classes,
             "targets": self.targets,
-            "groups": [[list(g.columns), g.how] for g in self.groups],
+            "scaling": [[list(g.columns), g.how] for g in self.scaling],
             "config": dict(self.config),
             "training": asdict(self.training),
             "calibration": self.method,
@@ -268,7 +288,7 @@ class NetEstimator:
             targets=record["targets"],
             calibration=record["calibration"],
             training=train.Config(**{k: v for k, v in record["training"].items() if k in known}),
-            groups=[Group(tuple(columns), how) for columns, how in record.get("groups", ())],
+            scaling=[Group(tuple(columns), how) for columns, how in record.get("scaling", ())],
             **record["config"],
         )
         ramps = record["weights"]["inputs.low"].shape[1]
