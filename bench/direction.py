@@ -54,7 +54,7 @@ CONFIGS: dict[str, Sequence[dict[str, Any]]] = {
     "lightgbm": tuple({"rounds": 200, "rate": 0.03, "leaves": n, "least": m} for n in (4, 8, 16) for m in (100, 400)),
     "xgboost": tuple({"rounds": 200, "rate": 0.03, "depth": d, "least": m} for d in (2, 3, 4) for m in (25, 100)),
     "catboost": tuple({"rounds": 200, "rate": 0.03, "depth": d} for d in (2, 3, 4)),
-    "random_forest": tuple({"trees": 200, "depth": d, "least": m} for d in (4, 8) for m in (50, 200)),
+    "random_forest": tuple({"trees": 100, "depth": d, "least": m} for d in (4, 8) for m in (50, 200)),
 }
 FAMILY = {
     **dict.fromkeys(("majority", "last return", "logistic"), "floor"),
@@ -299,18 +299,19 @@ def _mean(values: Any) -> list[float]:
 
 
 def text(result: Mapping[str, Any]) -> str:
+    days = sorted({e["days"] for models in result["datasets"].values() for e in models.values()})
     lines = [
         "# Daily up or down: ACL18 and KDD17", "",
-        "Made by `python bench/direction.py`, which says how. The label of a day from the five days before it; days "
-        "that moved too little are not scored. Mean ± sd over seeds of the configuration with the least validation "
-        f"loss; 95 % intervals from blocks of {BLOCK} days with all their stocks, and from seeds: stocks of one day "
-        "move together, and an interval from single instances would be several times too narrow.", "",
+        "Made by `python bench/direction.py`, which says how. The label of a day from the "
+        f"{' or '.join(map(str, days))} days before it; days that moved too little are not scored. Mean ± sd over seeds "
+        f"of the configuration with the least validation loss; 95 % intervals from blocks of {BLOCK} days with all their "
+        "stocks, and from seeds: stocks of one day move together, and an interval from single instances would be several "
+        "times too narrow.", "",
     ]  # fmt: skip
     for name, models in result["datasets"].items():
-        counts = direction.COUNTS[name]
+        counts = " / ".join(f"{n:,}" for n in direction.COUNTS[name])
         lines += [
-            f"## {name.upper()}", "",
-            f"{counts[0]:,} / {counts[1]:,} / {counts[2]:,} instances to train, validate, test.", "",
+            f"## {name.upper()}", "", f"{counts} instances to train, validate, test, at five days.", "",
             "| | seeds | accuracy | 95 % | MCC | 95 % | log loss | configuration (of) |",
             "| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |",
         ]  # fmt: skip
@@ -352,7 +353,7 @@ def main() -> int:
         stage.add_argument("--out", type=Path, default=ROOT / "out" / ("days" if name == "prepare" else "direction"))
         if name == "run":
             stage.add_argument("--rows", type=Path, default=ROOT / "out" / "days", help="what prepare wrote")
-            stage.add_argument("--days", type=int, default=5, help="T: days that are looked at")
+            stage.add_argument("--days", type=int, default=5, help="T; another than 5 wants another --out")
             jobs.options(stage)
         if name == "report":
             stage.add_argument("--results", type=Path, default=None, help="folder of direction.json and direction.md")

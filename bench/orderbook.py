@@ -70,8 +70,8 @@ def prepare(out: Path, quick: bool) -> None:
     out.mkdir(parents=True, exist_ok=True)
     lobster, binance = DATA / "lobster_2012", DATA / "binance_l2_2024"
     makers = {
-        "simulated": lambda: book.simulated(4 if quick else 20),
-        "random_walk": lambda: book.random_walk(10 if quick else 120),
+        "simulated": lambda: book.simulated(4 if quick else 15),
+        "random_walk": lambda: book.random_walk(10 if quick else 240),
         "goog": lambda: book.lobster(lobster / "GOOG_2012-06-21_level10.parquet"),
         "aapl": lambda: book.lobster(lobster / "AAPL_2012-06-21_level1.parquet"),
         "btc_usdm": lambda: book.binance(binance / "usdm_perp_btcusdt_2024-08-08.parquet", quotes=True),

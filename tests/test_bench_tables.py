@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -25,6 +27,7 @@ from test_datasets import write as write_fi2010
 from smartcore.learn.datasets import direction, fi2010, minutes, orderbook
 from smartcore.learn.datasets.recording import save
 
+ROOT = Path(__file__).resolve().parent.parent
 RNG = np.random.default_rng(11)
 
 
@@ -73,6 +76,40 @@ def test_a_run_ends_when_its_time_is_up(tmp_path, capfd):
         "job": ("fine", 0),
         "skipped": "the time is up",
     }
+
+
+ALONE = """
+import importlib.machinery, sys
+absent = {"pyarrow", "onnx", "onnxruntime", "onnxmltools", "skl2onnx", "lightgbm", "xgboost", "catboost"}
+class Finder(importlib.machinery.PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        if name.split(".")[0] in absent or name == "smartcore._core":
+            return None
+        return super().find_spec(name, path, target)
+sys.meta_path[sys.meta_path.index(importlib.machinery.PathFinder)] = Finder
+import direction, minutes, orderbook
+from smartcore.learn import estimator, evaluate, train
+settings = dict(rows=sys.argv[1], out=sys.argv[2], device="cpu", quick=True, rounds=1, updates=1, until=1e12)
+said = {model: orderbook.work((("goog", model, 0), settings)) for model in ("floors", "gru", "lightgbm")}
+assert "macro-F1" in said["floors"]["said"] and "macro-F1" in said["gru"]["said"], said
+assert said["lightgbm"]["skipped"] == "lightgbm is not installed here", said
+"""
+
+
+def test_a_machine_without_the_core_can_train(rows, tmp_path):
+    package = tmp_path / "smartcore"
+    package.mkdir()
+    for part in (ROOT / "src" / "smartcore").iterdir():
+        if part.name != "__init__.py" and not part.name.startswith("_core"):
+            (package / part.name).symlink_to(part)
+    (package / "__init__.py").touch()
+    (tmp_path / "out").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", ALONE, str(rows), str(tmp_path / "out")], capture_output=True, text=True,
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT / 'bench'}"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
 
 
 # ---- order books -------------------------------------------------------------------------------------

@@ -97,14 +97,14 @@ def binance(path: str | os.PathLike[str], name: str = "", *, quotes: bool = Fals
     return replay(events[events["kind"] != left_out], LEVEL_1 if quotes else DEEP, name or Path(path).stem)
 
 
-def simulated(minutes: int = 20, seed: int = 1) -> Recording:
+def simulated(minutes: int = 15, seed: int = 1) -> Recording:
     """The simulator's market; every third update. Says nothing about a real market."""
     import smartcore as sc
 
     return thinned(replay(sc.simulate(minutes * 60, seed, "mixed").events, DEEP, "simulated"), 3)
 
 
-def random_walk(minutes: int = 120, seed: int = 1) -> Recording:
+def random_walk(minutes: int = 240, seed: int = 1) -> Recording:
     """The control: a market without memory, on which nothing anchored at the current price can be learned."""
     from smartcore.learn.simulated import random_walk as walk
 
