@@ -303,10 +303,10 @@ def text(result: Mapping[str, Any]) -> str:
     lines = [
         "# Daily up or down: ACL18 and KDD17", "",
         "Made by `python bench/direction.py`, which says how. The label of a day from the "
-        f"{' or '.join(map(str, days))} days before it; days that moved too little are not scored. Mean ± sd over seeds "
-        f"of the configuration with the least validation loss; 95 % intervals from blocks of {BLOCK} days with all their "
-        "stocks, and from seeds: stocks of one day move together, and an interval from single instances would be several "
-        "times too narrow.", "",
+        f"{' or '.join(map(str, days))} days before it; days that moved too little are not scored. Mean ± sd over "
+        "seeds of the configuration with the least validation loss; 95 % intervals from blocks of "
+        f"{BLOCK} days with all their stocks, and from seeds: stocks of one day move together, and an interval from "
+        "single instances would be several times too narrow.", "",
     ]  # fmt: skip
     for name, models in result["datasets"].items():
         counts = " / ".join(f"{n:,}" for n in direction.COUNTS[name])
