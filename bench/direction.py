@@ -254,11 +254,10 @@ def intervals(counts: NDArray[np.floating]) -> tuple[list[float], list[float]]:
 
 def report(out: Path, results: Path) -> None:
     runs: dict[tuple[str, str, int], list[tuple[dict[str, Any], dict[str, NDArray]]]] = {}
-    for path in sorted(out.rglob("*.json")):
-        if not path.stem.startswith("machine-"):
-            record = json.loads(path.read_text())
-            with np.load(path.with_suffix(".npz")) as file:
-                runs.setdefault((record["dataset"], record["model"], record["at"]), []).append((record, dict(file)))
+    for path in jobs.results(out):
+        record = json.loads(path.read_text())
+        with np.load(path.with_suffix(".npz")) as file:
+            runs.setdefault((record["dataset"], record["model"], record["at"]), []).append((record, dict(file)))
     if not runs:
         raise SystemExit(f"nothing in {out}: run first")
     quick = any(record["quick"] for one in runs.values() for record, _ in one)

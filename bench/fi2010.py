@@ -93,7 +93,7 @@ def values(record: Mapping[str, Any], score: str) -> list[float]:
 
 
 def report(out: Path, results: Path) -> None:
-    records = [json.loads(p.read_text()) for p in sorted(out.glob("*.json")) if not p.stem.startswith("machine-")]
+    records = [json.loads(path.read_text()) for path in jobs.results(out)]
     if not records:
         raise SystemExit(f"nothing in {out}: run first")
     if len({json.dumps(r["files"]) for r in records}) > 1:

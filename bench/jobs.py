@@ -121,6 +121,14 @@ def machine() -> dict[str, Any]:
     return told
 
 
+def results(folder: Path) -> list[Path]:
+    """The record of every job anywhere below a folder, one a job: runs of several machines may lie beside each other."""
+    found: dict[str, Path] = {}
+    for path in sorted(folder.rglob("*--*.json")):
+        found.setdefault(path.name, path)
+    return [found[name] for name in sorted(found)]
+
+
 def machines(folder: Path) -> list[dict[str, Any]]:
     """What :func:`run` wrote of the machines it ran on, each once."""
     out: list[dict[str, Any]] = []

@@ -231,8 +231,10 @@ def collect(out: Path, dataset: str) -> tuple[dict[str, list[list[NDArray[np.flo
     said: dict[str, list[list[NDArray[np.float64]]]] = {}
     parts: dict[tuple[str, int], dict[int, Path]] = {}
     quick = False
-    for path in sorted(out.rglob(f"{dataset}--*.json")):
+    for path in jobs.results(out):
         record = json.loads(path.read_text())
+        if record["dataset"] != dataset:
+            continue
         quick |= record["quick"]
         parts.setdefault((record["model"], record["seed"]), {})[record["fold"]] = path.with_suffix(".npz")
     for (model, seed), paths in parts.items():

@@ -304,9 +304,7 @@ def interval(draws: NDArray[np.float64]) -> list[float]:
 def collect(folder: Path) -> dict[str, dict[str, list[tuple[dict[str, Any], NDArray[np.uint8]]]]]:
     """{dataset: {model: [(record, confusions) a seed]}}."""
     found: dict[str, dict[str, list[tuple[dict[str, Any], NDArray[np.uint8]]]]] = {}
-    for path in sorted(folder.rglob("*.json")):
-        if path.stem.startswith("machine-"):
-            continue
+    for path in jobs.results(folder):
         record = json.loads(path.read_text())
         with np.load(path.with_suffix(".npz")) as file:
             found.setdefault(record["dataset"], {}).setdefault(record["model"], []).append((record, file["confusions"]))

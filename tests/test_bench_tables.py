@@ -66,6 +66,14 @@ def test_a_failing_job_is_one_failing_job(tmp_path, capfd):
     assert about["versions"]["numpy"] == np.__version__
 
 
+def test_a_job_done_twice_counts_once(tmp_path):
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / f"{jobs.stem(('goog', 'last move', 0))}.json").touch()
+        (tmp_path / folder / "machine-3.json").touch()
+    assert [p.name for p in jobs.results(tmp_path)] == ["goog--last_move--0.json"]
+
+
 def test_a_run_ends_when_its_time_is_up(tmp_path, capfd):
     begun = time.time()
     todo = [("slow", 0), ("slow", 1), ("fine", 2)]
