@@ -159,6 +159,7 @@ def train(options: argparse.Namespace) -> int:
         draft=options.quick,
         device=options.device,
         checkpoint=None if options.checkpoint is None else Path(options.checkpoint),
+        plots=None if options.plots is None else Path(options.plots),
         screen=screen,
     )
     screen.done()
@@ -180,6 +181,7 @@ def train(options: argparse.Namespace) -> int:
 def export(options: argparse.Namespace) -> int:
     """A trained model as an ONNX file with its card; or the check of such a file."""
     from smartcore.bot import console
+    from smartcore.models import BUILTIN, builtin
 
     (workflow,) = _learn("workflow")
     path = Path(options.file)
@@ -189,6 +191,8 @@ def export(options: argparse.Namespace) -> int:
         for name in ("out", "dynamic", "int8", "windows", "target"):
             if getattr(options, name):
                 raise Refused(f"--{name} goes with exporting, not with --check")
+        if options.file in builtin():
+            path = BUILTIN / f"{options.file}.onnx"
         if path.suffix != ".onnx":
             raise Refused(f"--check takes an exported .onnx file; {path.name} is none")
         source = None if options.source is None else Path(options.source)
@@ -653,11 +657,12 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--fields", action="store_true", help="say which fields --set may give, and stop")
     sub.add_argument("--device", default="auto", help='of nets: "cpu", "cuda" (default: CUDA where it is)')
     sub.add_argument("--checkpoint", metavar="FILE", help="of nets: written after each round, gone on from if there")
+    sub.add_argument("--plots", metavar="FOLDER", help="pictures of the judgement: reliability, confusion, curves")
     sub.add_argument("--quick", action="store_true", help="train for seconds: every line runs, the scores mean nothing")
 
     sub = command("export", export, "a trained model as an ONNX file with its card; or the check of such a file")
     sub.epilog, sub.formatter_class = _SEQUENCE, argparse.RawDescriptionHelpFormatter
-    sub.add_argument("file", metavar="FILE", help="what smartcore train wrote; with --check an ONNX file")
+    sub.add_argument("file", metavar="FILE", help="what train wrote; with --check an ONNX file, or a shipped name")
     sub.add_argument("--out", metavar="NAME.onnx", help="(default: FILE as .onnx); its card is beside it, as .md")
     sub.add_argument("--target", metavar="HORIZON", help="which horizon, where several were learned (default: first)")
     sub.add_argument("--dynamic", action="store_true", help="NAME-batch.onnx too: many instruments in one call")

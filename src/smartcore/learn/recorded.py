@@ -174,14 +174,14 @@ def prepare(
     seen = [s.ts for s in (*train, *valid, *test)]
     about = {
         "data": what,
-        "period": [_iso(min(int(ts[0]) for ts in seen)), _iso(max(int(ts[-1]) for ts in seen))],
+        "period": [iso(min(int(ts[0]) for ts in seen)), iso(max(int(ts[-1]) for ts in seen))],
         "rows": sum(map(len, train)),
         "rows_hash": digest(*(s.rows for s in train)),
         "recordings": len(parts),
         "events": sum(map(len, parts)),
         "split": "60 % training, 20 % validation, 20 % test, by time; rows whose label reaches on are left out",
         "test_rows": sum(map(len, test)),
-        "trained_to": _iso(int(max(s.ts[-1] for s in train))),
+        "trained_to": iso(int(max(s.ts[-1] for s in train))),
     }
     return Market(plan, tuple(columns), features.fingerprint, sample, bars, train, valid, test, cuts, about)
 
@@ -268,5 +268,6 @@ def _check_classes(train: Sequence[Series], plan: Plan) -> None:
             )
 
 
-def _iso(ts: int) -> str:
+def iso(ts: int) -> str:
+    """A moment, ns UTC, as ISO 8601 to the second."""
     return datetime.fromtimestamp(ts // 10**9, UTC).isoformat()

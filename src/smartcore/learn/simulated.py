@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from smartcore.learn import evaluate
 from smartcore.learn.data import Move, Series, digest, label, purge, sample
+from smartcore.learn.recorded import iso
 from smartcore.market import events as ev
 from smartcore.market.simulator import TS0, simulate
 
@@ -118,6 +119,7 @@ class Data:
         return {
             "data": "SIMULATED: smartcore.market.simulator", **asdict(self.config), "columns": len(COLUMNS),
             "events": self.events, "rows": sum(map(len, self.train)), "rows_hash": self.hash,
+            "period": [iso(int(self.train[0].ts[0])), iso(int(self.train[-1].ts[-1]))],
         }  # fmt: skip
 
     def golden(self) -> NDArray[np.float32]:

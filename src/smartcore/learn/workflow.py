@@ -12,10 +12,9 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -70,12 +69,13 @@ def train(
     floors: bool = True,
     device: str = "auto",
     checkpoint: Path | None = None,
+    plots: Path | None = None,
     screen: Progress | None = None,
 ) -> dict[str, Any]:
     """Train one model, judge it on the test beside what costs nothing to know, write its three files; the record.
 
     settings: what ``estimator.build`` takes. draft: with :func:`quick` where ``settings`` say nothing. floors: fit
-    LightGBM beside it too. device, checkpoint: of nets.
+    LightGBM beside it too. device, checkpoint: of nets. plots: a folder for pictures of how it was judged.
     """
     screen = screen or _Silent()
     began = time.monotonic()
@@ -111,6 +111,10 @@ def train(
             seed=seed,
         )
         results.append(found)
+        if plots is not None:
+            from smartcore.learn.evaluate import plots as drawn
+
+            drawn.page(found if market.targets == 1 else replace(found, name=f"{name} {horizon}"), plots)
     record = {
         "model": name,
         "family": estimator.family(name),
@@ -261,7 +265,8 @@ def export(
     if dynamic:
         screen.progress("free batch")
         files["batch"] = out.with_name(f"{out.stem}-batch.onnx")
-        model.export(files["batch"], trained.contract(f"{out.stem}-batch", which), None, target=which, dynamic=True)
+        wide = trained.contract(f"{out.stem}-batch", which)
+        model.export(files["batch"], wide, trained.golden, target=which, dynamic=True)
     if windows:
         from smartcore.learn.export import export_windows
 
@@ -387,9 +392,3 @@ def _rows_ahead(market: Market, target: int) -> int:
     steps: Sequence[Series] = [s for s in market.test if len(s) > 1]
     step = np.median(np.concatenate([np.diff(s.ts) for s in steps])) if steps else ahead
     return max(1, round(ahead / max(float(step), 1.0)))
-
-
-def where(path: Path) -> str:
-    """A path as it is best typed: relative to here where that is shorter."""
-    relative = os.path.relpath(path)
-    return relative if len(relative) < len(str(path)) else str(path)
