@@ -122,7 +122,7 @@ def machine() -> dict[str, Any]:
 
 
 def results(folder: Path) -> list[Path]:
-    """The record of every job anywhere below a folder, one a job: runs of several machines may lie beside each other."""
+    """The record of every job anywhere below a folder, one a job: runs of several machines may lie side by side."""
     found: dict[str, Path] = {}
     for path in sorted(folder.rglob("*--*.json")):
         found.setdefault(path.name, path)
