@@ -216,3 +216,11 @@ def test_coremltools_converts_a_step(models, tmp_path):
     found = apple.package(export.served(model, contract), contract, tmp_path / "toy", ROWS[:20])
     assert (tmp_path / "toy.mlpackage").is_dir() and found.operations > 5 and found.kilobytes > 1
     assert found.differs is None or found.differs < 1e-4
+
+
+def test_a_file_without_golden_rows_fails(models, tmp_path):
+    path = tmp_path / "toy.onnx"
+    models("logistic").export(path, toy(), None)
+    report = check(path, quick=True)
+    assert report.failures == ("no golden rows",) and report.golden is None
+    assert json.loads(json.dumps(report.to_dict(), allow_nan=False))["golden"] is None

@@ -36,8 +36,8 @@ class Report:
     file: str
     kilobytes: float
     nodes: int
-    golden: float
-    """File against its own golden rows."""
+    golden: float | None
+    """File against its own golden rows; None where it has none, which is a failure."""
     parity: float | None
     """File against its source, row by row over hundreds of ticks, a twentieth of the values unknown."""
     unknown: float | None
@@ -65,11 +65,8 @@ class Report:
         return not self.failures
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain JSON types; "passed" says whether all gates were."""
-        return {
-            **{k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()},
-            "passed": self.passed,
-        }
+        """As plain JSON types, null for what is not finite; "passed" says whether all gates were."""
+        return {**{k: _plain(v) for k, v in asdict(self).items()}, "passed": self.passed}
 
     def __str__(self) -> str:
         lines = [f"{f.name:12} {_show(getattr(self, f.name))}" for f in fields(self) if f.name != "failures"]
@@ -115,7 +112,7 @@ def check(
     rng = np.random.default_rng(0)
     if c.golden is None:
         failures.append("no golden rows")
-        golden, rows = np.nan, np.zeros((400, c.width), np.float32) if rows is None else rows
+        golden, rows = None, np.zeros((400, c.width), np.float32) if rows is None else rows
     else:
         golden = _worst(model.run(c.golden.rows), c.golden.scores)
         gate(golden <= c.golden.tolerance, f"golden rows differ by {golden:.2g}")
@@ -272,6 +269,12 @@ def _worst(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
     """Largest absolute difference; infinite if either holds a NaN, so that no gate passes by accident."""
     worst = float(np.abs(a - b).max())
     return worst if np.isfinite(worst) else float("inf")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(v) for v in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def _show(value: object) -> str:

@@ -20,7 +20,6 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -340,12 +339,9 @@ class LinearEstimator(NetEstimator):
 
 def _registry() -> dict[str, tuple[str, ...]]:
     """Family -> names."""
-    from smartcore.learn import nets
+    from smartcore.learn import nets, trees
 
-    spec = find_spec("smartcore.learn.trees")
-    trees = import_module("smartcore.learn.trees").names() if spec and spec.submodule_search_locations else ()
-    several = ENSEMBLES if find_spec("smartcore.learn.ensemble") else ()
-    return {"linear": ("logistic",), "net": nets.names(), "tree": trees, "ensemble": several}
+    return {"linear": ("logistic",), "net": nets.names(), "tree": trees.names(), "ensemble": ENSEMBLES}
 
 
 def _module(family: str) -> Any:
