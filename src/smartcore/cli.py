@@ -124,6 +124,8 @@ def train(options: argparse.Namespace) -> int:
     for name in settings:
         if name not in known:
             raise Refused(f"--set {name}: {options.model} has no such field; there is {', '.join(known)}")
+        _fits(name, settings[name], known[name])
+    _device(options.device)
     if not options.seconds > 0:
         raise Refused(f"--seconds {options.seconds:g}: a number above 0 is wanted")
     plan = recorded.Plan(
@@ -150,18 +152,23 @@ def train(options: argparse.Namespace) -> int:
     screen.fact("rows", f"{pieces} for training, validation, test; {len(market.columns)} columns, each {market.sample}")
     for i in range(market.targets):
         screen.fact("label" if i == 0 else "", market.words(i))
-    record = workflow.train(
-        market,
-        options.model,
-        out,
-        seed=options.seed,
-        settings=settings,
-        draft=options.quick,
-        device=options.device,
-        checkpoint=None if options.checkpoint is None else Path(options.checkpoint),
-        plots=None if options.plots is None else Path(options.plots),
-        screen=screen,
-    )
+    try:
+        record = workflow.train(
+            market,
+            options.model,
+            out,
+            seed=options.seed,
+            settings=settings,
+            draft=options.quick,
+            device=options.device,
+            checkpoint=None if options.checkpoint is None else Path(options.checkpoint),
+            plots=None if options.plots is None else Path(options.plots),
+            screen=screen,
+        )
+    except (sc.SmartcoreError, OSError, ValueError, LookupError, ImportError):
+        raise
+    except Exception as error:  # whatever a library raises for settings it does not take
+        raise Refused(f"{options.model}: {(str(error).strip() or type(error).__name__).splitlines()[0]}") from error
     screen.done()
     screen.fact("trained", f"{options.model} in {record['took_s']:.1f} s, seed {options.seed}")
     for target in record["targets"]:
@@ -516,8 +523,37 @@ def _events(options: argparse.Namespace, data: str, screen: Any) -> tuple[Any, s
     return recording.read(screen, source, options.format, options.limit, _assigned("--read", options.read)), source.name
 
 
+def _fits(name: str, value: Any, default: Any) -> None:
+    """Refuses a setting of another type than its default, which no library says well."""
+    wanted = {
+        bool: (bool, "true or false"),
+        int: (int, "a whole number"),
+        float: (int | float, "a number"),
+        str: (str, "a word"),
+        tuple: (list, "a list"),
+    }
+    kind, said = wanted.get(type(default), (object, ""))
+    if not isinstance(value, kind) or (isinstance(value, bool) and type(default) in (int, float)):
+        raise Refused(f"--set {name}={value}: {said} is wanted, such as {json.dumps(default)}")
+
+
+def _device(name: str) -> None:
+    """Refuses a device that is not here."""
+    if name in ("auto", "cpu"):
+        return
+    (train,) = _learn("train")
+    try:
+        there = train.find(name).type != "cuda" or train.torch.cuda.is_available()
+    except (RuntimeError, AssertionError):
+        there = False
+    if not there:
+        raise Refused(f"--device {name}: torch has no such device here")
+
+
 def _columns(text: str) -> tuple[str, ...]:
     names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if not names:
+        raise Refused(f"--columns {text!r}: names of columns, with commas")
     if names == ("all",):
         return tuple(sc.FeatureSet.default().columns)
     return tuple(sc.FeatureSet(list(names)).columns)  # an unknown name is refused here, with its neighbours
