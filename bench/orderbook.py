@@ -8,8 +8,8 @@
 missing is skipped. It goes on where it stopped: what is in ``--out`` is not done again. ``--quick`` shows that it runs.
 
 A net is trained once a seed on all eight targets (two label rules over four horizons, ``learn/datasets/orderbook``), a
-tree once a target on 20 to 40 thousand rows. Each trains on the first 60 % of the time, stops and calibrates on the
-next 20 %, and is scored on the rest. What is fitted is fitted on the first piece, the calibration on the second.
+tree once a target on every fourth row. Each trains on the first 60 % of the time, stops and calibrates on the next
+20 %, and is scored on the rest. Everything that is fitted is fitted on the first piece, the calibration on the second.
 """
 
 from __future__ import annotations
@@ -45,8 +45,6 @@ SOURCES = {
     "simulated": "the simulator's market",
     "random_walk": "a random walk: the control",
 }
-TREE_ROWS = 20_000
-"""Of training rows, as many are left for trees: every second, third ... of longer recordings."""
 TARGETS = tuple(f"{rule}_{horizon}" for rule, horizon in book.TARGETS)
 ANCHORED = [i for i, name in enumerate(TARGETS) if name.startswith("anchored")]
 MEMBERS = ("gru", "bin_ctabl", "lightgbm")
@@ -54,8 +52,6 @@ MEMBERS = ("gru", "bin_ctabl", "lightgbm")
 QUICKER = {"random_forest": {"trees": 100}, "catboost": {"rounds": 100, "rate": 0.15}}
 """What trees are grown with where their own configuration takes minutes."""
 FLOORS = ("majority", "persistence", "last move", "logistic, level 1")
-LEANS = (0.0, 0.25, 0.5, 0.75, 1.0)
-"""See :func:`decided`."""
 UNIT = 50
 """Test rows of the smallest piece that the bootstrap moves about."""
 BLOCK = 6
@@ -143,19 +139,13 @@ def config_of(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def fitted(job: tuple[str, str, int], data: book.Split, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Train: {"prob": {name: probabilities (n, targets, 3) of validation and of test}, and what is worth telling}."""
+    """Train, and score on the test piece: {"prob": {name: (n, targets, 3)}, and what is worth telling}."""
     from smartcore.learn import estimator
-
-    def predicted(model: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        return estimator.probabilities(model, [data.valid]), estimator.probabilities(model, [data.test])
 
     _, name, seed = job
     if name == "floors":
-        both = []
-        for piece in (data.valid, data.test):
-            found = [book.floors(data, target, piece) for target in range(len(TARGETS))]
-            both.append({floor: np.stack([one[floor] for one in found], axis=1) for floor in FLOORS})
-        return {"prob": {floor: (both[0][floor], both[1][floor]) for floor in FLOORS}}
+        found = [book.floors(data, target) for target in range(len(TARGETS))]
+        return {"prob": {floor: np.stack([one[floor] for one in found], axis=1) for floor in FLOORS}}
     if name == "ensembles":  # two kinds of net and one of tree, weighed in three ways
         from smartcore.learn import ensemble
 
@@ -164,41 +154,26 @@ def fitted(job: tuple[str, str, int], data: book.Split, options: Mapping[str, An
         pieces = [data.train], [data.valid]
         average = ensemble.build("average", data.columns, **given).fit(*pieces, seed)
         all_three = [average, *(average.another(kind, *pieces, folds=2) for kind in ("dynamic", "stacking"))]
-        return {"prob": {model.name: predicted(model) for model in all_three}}
-    every = max(len(data.train) // TREE_ROWS, 1) if family(name) == "tree" else 1
+        return {"prob": {model.name: estimator.probabilities(model, [data.test]) for model in all_three}}
+    every = 4 if family(name) == "tree" else 1
     model = estimator.build(name, data.columns, classes=3, targets=len(TARGETS), **config_of(name, options))
     model.fit([thinned(data.train, every)], [thinned(data.valid, every)], seed)
-    told: dict[str, Any] = {"prob": {name: predicted(model)}}
+    told: dict[str, Any] = {"prob": {name: estimator.probabilities(model, [data.test])}}
     if family(name) == "net":
         told.update(weights=int(model.weights), history=[[float(v) for v in row] for row in model.history])
     return told
 
 
-def prior(label: NDArray[np.int8]) -> NDArray[np.float64]:
-    """Share of each class among the known labels (n, targets): (targets, 3)."""
-    counts = np.stack([np.bincount(c[c >= 0], minlength=3) for c in label.T])
-    return counts / np.maximum(counts.sum(1, keepdims=True), 1)
+def decided(model: str, prob: NDArray[np.floating], train: NDArray[np.int8]) -> NDArray[np.intp]:
+    """Which class each row is said to be, (n, targets): the one that is most more probable than in training.
 
-
-def decided(
-    prob: NDArray[np.floating], share: NDArray[np.floating], lean: NDArray[np.floating]
-) -> NDArray[np.intp]:
-    """Which class each row is said to be, (n, targets): the largest of probability / share in training ** ``lean``.
-
-    Where nine rows of ten are flat, the most probable class (a ``lean`` of 0) is flat nearly always, and macro-F1 and
-    MCC then say nothing of what the probabilities know; the class that stands most above its share (1) is flat too
-    seldom.
+    Where nine rows of ten are flat, the most probable class is flat nearly always, and macro-F1 and MCC then say
+    nothing of what the probabilities know. The floors that say one class for certain say that one.
     """
-    return (prob / np.maximum(share, 1e-6) ** lean[:, None]).argmax(2)
-
-
-def leaning(prob: NDArray[np.floating], label: NDArray[np.int8], share: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Of each target, the lean of ``LEANS`` with the best macro-F1 on validation, (targets,)."""
-    found = []
-    for lean in LEANS:
-        units = confusions(decided(prob, share, np.full(len(share), lean)), label)
-        found.append(scores_of(units.sum(0, dtype=np.int64))["macro_f1"])
-    return np.array(LEANS)[np.argmax(found, axis=0)]
+    if model in FLOORS and not model.startswith("logistic"):
+        return prob.argmax(2)
+    prior = np.stack([np.bincount(c[c >= 0], minlength=3) for c in train.T]) / (train >= 0).sum(0)[:, None]
+    return (prob / np.maximum(prior, 1e-6)).argmax(2)
 
 
 def judged(prob: NDArray[np.floating], said: NDArray[np.intp], label: NDArray[np.int8]) -> dict[str, dict[str, float]]:
@@ -235,13 +210,11 @@ def task(job: jobs.Job, options: dict[str, Any]) -> str:
     told = fitted((dataset, name, seed), data, options)
     seconds = round(time.perf_counter() - begun, 2)
     folder, label = Path(options["out"]), data.test.label
-    share = prior(data.train.label)
-    for model, (valid, prob) in told.pop("prob").items():
-        lean = np.zeros(len(TARGETS)) if model == "majority" else leaning(valid, data.valid.label, share)
-        said = decided(prob, share, lean)
+    for model, prob in told.pop("prob").items():
+        said = decided(model, prob, data.train.label)
         record = {
             "dataset": dataset, "model": model, "family": family(name), "seed": seed, "seconds": seconds,
-            "quick": options["quick"], "test": judged(prob, said, label), "lean": lean.tolist(), **told,
+            "quick": options["quick"], "test": judged(prob, said, label), **told,
         }  # fmt: skip
         path = folder / jobs.stem((dataset, model, seed))
         np.savez_compressed(f"{path}.npz", confusions=confusions(said, label))
@@ -447,8 +420,7 @@ def text(result: Mapping[str, Any]) -> str:
         "# Order-book direction", "",
         "Made by `python bench/orderbook.py`, which says how, as does `learn/datasets/orderbook.py`. Three classes, "
         "about a third flat in training where the price moves enough; macro-F1 on the last fifth of each recording, "
-        "mean ± sd over seeds. The class said is the one whose probability is most above its share in training to a "
-        "power from 0 to 1, the power being that with the best macro-F1 on validation. "
+        "mean ± sd over seeds; the class said is the one whose probability is most above its share in training. "
         "`anchored` (a): the price after h book updates against the price now. `smoothed` (s): "
         "against the trailing mean, the rule of most papers, part of which is known beforehand: see the random walk. "
         f"Intervals are of 95 %, of blocks of {UNIT * BLOCK} rows and of seeds; a difference whose interval holds "

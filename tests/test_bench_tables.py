@@ -194,25 +194,18 @@ def test_bootstrap_counts_are_the_scores(rows):
     assert drawn.mean() == pytest.approx(found["accuracy"].mean(), abs=0.02)
 
 
-def test_how_much_a_class_must_stand_above_its_share_is_found_on_validation():
-    n, targets = 4000, len(orderbook.TARGETS)
-    label = RNG.choice(3, p=[0.05, 0.9, 0.05], size=(n, targets)).astype(np.int8)
-    label[:7] = -1
-    share = orderbook_table.prior(label)
-    np.testing.assert_allclose(share.sum(1), 1)
-    assert share[0, 1] == pytest.approx(0.9, abs=0.02)
-    prob = 0.8 * share + 0.2 * np.eye(3)[np.maximum(label, 0)]  # flat is the most probable of all rows
-    for lean, expected in ((0.0, 0.95 / 3), (1.0, 1.0)):
-        said = orderbook_table.decided(prob, share, np.full(targets, lean))
-        judged = orderbook_table.judged(prob, said, label)["anchored_10"]
-        assert judged["macro_f1"] == pytest.approx(expected, abs=0.01)
-        assert judged["accuracy_of_the_likeliest"] == pytest.approx(0.9, abs=0.02)
-        assert judged["log_loss"] < 0.4
-    assert (orderbook_table.leaning(prob, label, share) > 0).all()
-    certain = np.eye(3)[RNG.integers(0, 3, (n, targets))]  # who says one class for certain says that one
-    for lean in orderbook_table.LEANS:
-        said = orderbook_table.decided(certain, share, np.full(targets, lean))
-        np.testing.assert_array_equal(said, certain.argmax(2))
+def test_a_class_is_said_for_standing_above_its_share():
+    train = np.repeat(np.array([1] * 8 + [0, 2], np.int8)[:, None], len(orderbook.TARGETS), axis=1)
+    train[0] = -1  # unknown ones do not count: shares of 1/9, 7/9, 1/9
+    prob = np.tile([0.15, 0.75, 0.10], (1, len(orderbook.TARGETS), 1))
+    assert (orderbook_table.decided("gru", prob, train) == 0).all()
+    for certain in ("persistence", "last move", "majority"):
+        assert (orderbook_table.decided(certain, prob, train) == 1).all()
+    label = np.zeros((1, len(orderbook.TARGETS)), np.int8)
+    judged = orderbook_table.judged(prob, orderbook_table.decided("gru", prob, train), label)["anchored_10"]
+    assert judged["accuracy"] == 1
+    assert judged["accuracy_of_the_likeliest"] == 0
+    assert judged["log_loss"] == pytest.approx(-np.log(0.15))
 
 
 def test_rows_that_are_not_prepared_are_asked_for(rows, tmp_path):

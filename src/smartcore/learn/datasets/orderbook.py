@@ -184,8 +184,8 @@ def divide(
     return Split(r.name, r.columns, train, valid, test, thresholds)
 
 
-def floors(split: Split, target: int, piece: Series | None = None) -> dict[str, NDArray[np.float64]]:
-    """Of one target, what costs nothing to know, as probabilities (n, 3) for the rows of a piece, by default the test.
+def floors(split: Split, target: int) -> dict[str, NDArray[np.float64]]:
+    """Of one target, what costs nothing to know, as probabilities (n, 3) for the test rows.
 
     majority: the training frequencies. persistence: the class of the last label whose horizon is over. last move: the
     class of the move over the last horizon, which ends now. logistic: multinomial regression on level-1 queue imbalance
@@ -195,7 +195,7 @@ def floors(split: Split, target: int, piece: Series | None = None) -> dict[str, 
 
     _, horizon = TARGETS[target]
     x = split.thresholds[target]
-    train, test = split.train, split.test if piece is None else piece
+    train, test = split.train, split.test
     share = _shares(train.label[:, target])
     common = np.full(len(test), share.argmax())
     unknown = np.full(horizon, labels.UNKNOWN, np.int8)
