@@ -16,6 +16,7 @@ torch.set_num_threads(1)
 
 from smartcore import cli  # noqa: E402
 from smartcore.learn import estimator, nets, recorded, workflow  # noqa: E402
+from smartcore.learn.evaluate import scores  # noqa: E402
 from smartcore.market import events as ev  # noqa: E402
 from smartcore.models import Model  # noqa: E402
 
@@ -248,6 +249,18 @@ def test_rows_whose_label_reaches_on_are_left_out():
         n = recorded.prepare(ev.bars(ts, other, other * 1.001, other * 0.999, other, 1.5 + 0 * ts), plan)
         np.testing.assert_array_equal(n.train[0].label, m.train[0].label)
         assert n.thresholds == m.thresholds
+
+
+@pytest.mark.parametrize("rule", recorded.RULES)
+def test_on_a_random_walk_nothing_is_learned(rule):
+    """The control: columns, labels, split and thresholds of the whole sequence tell nothing of the future."""
+    events, what = recorded.walk(3000)
+    m = recorded.prepare(events, recorded.Plan(rule=rule, horizons=("5s",)), what)
+    model = estimator.build("logistic", m.columns).fit(m.train, m.valid)
+    label = np.concatenate([s.label[:, 0] for s in m.test])
+    found = scores(estimator.probabilities(model, m.test)[:, 0], label)
+    assert abs(found["mcc"]) < 3 / np.sqrt(len(label) / 5)  # labels of five rows in a row share their prices
+    assert found["log_loss"] > 0.97 * np.log(3)
 
 
 def test_the_price_of_a_row_is_the_book_s_mid_then(market):

@@ -510,11 +510,12 @@ def _events(options: argparse.Namespace, data: str, screen: Any) -> tuple[Any, s
 
     if options.limit is not None and options.limit < 1:
         raise Refused(f"--limit {options.limit}: a number above 0 is wanted")
-    if data == "simulated":
+    if data in ("simulated", "walk"):
         (recorded,) = _learn("recorded")
         screen.progress("simulating")
         seconds = getattr(options, "seconds", None) or 1200.0
-        found, what = recorded.simulated(min(seconds, 600.0) if getattr(options, "quick", False) else seconds)
+        seconds = min(seconds, 600.0) if getattr(options, "quick", False) else seconds
+        found, what = recorded.walk(seconds) if data == "walk" else recorded.simulated(seconds)
         screen.done()
         return found[: options.limit], what
     source = Path(data)
@@ -669,7 +670,7 @@ def parser() -> argparse.ArgumentParser:
     sub = command("train", train, "a model from a recording: trained, judged beside what costs nothing to know, saved")
     sub.epilog, sub.formatter_class = _SEQUENCE, argparse.RawDescriptionHelpFormatter
     sub.add_argument("--model", required=True, metavar="NAME", help="gru, mixer, lightgbm, stacking, logistic ...")
-    sub.add_argument("--data", nargs="+", metavar="FILE", help="one recording or several; or simulated")
+    sub.add_argument("--data", nargs="+", metavar="FILE", help="recordings; or simulated; or walk: the control")
     sub.add_argument("--out", metavar="FILE", help="the trained model (default out/NAME.pt), .json and .npz beside it")
     recorded(sub)
     sub.add_argument(

@@ -132,6 +132,16 @@ def simulated(seconds: float, seed: int = 1, regime: str = "mixed") -> tuple[NDA
     return events, f'SIMULATED: smartcore.market.simulator, regime "{regime}", seed {seed}, {seconds:g} seconds'
 
 
+def walk(seconds: float, seed: int = 1) -> tuple[NDArray[np.void], str]:
+    """Events of a random walk with a book that knows nothing, and what they are in words: the control. A model that
+    scores above chance on it was told the answer.
+    """
+    from smartcore.learn.simulated import random_walk
+
+    events, _ = random_walk(int(seconds), seed)
+    return events, f"SIMULATED: a random walk, on which nothing can be known, seed {seed}, {int(seconds)} seconds"
+
+
 def prepare(
     recordings: NDArray[np.void] | Sequence[NDArray[np.void]],
     plan: Plan = Plan(),
