@@ -1,8 +1,8 @@
 """Daily up or down on the published benchmarks ACL18 and KDD17, by their protocol, beside what was published.
 
-    python bench/direction.py prepare --out out/days           # the recorded tables as .npz
-    python bench/direction.py run --rows out/days --out out/direction --jobs 2
-    python bench/direction.py report --out out/direction       # bench/results/direction.{json,md}
+    python bench/direction.py prepare   # the recorded tables as .npz
+    python bench/direction.py run --jobs 2
+    python bench/direction.py report   # bench/results/direction.{json,md}
 
 The label of day i from the five days before it, up or down of days that moved enough (``learn/datasets/direction``).
 Nets see exactly five days: those that stream begin each instance from zeros, as the published LSTM did. Of each model a
@@ -30,7 +30,6 @@ from smartcore.learn.datasets import direction
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("SMARTCORE_DATA", ROOT.parent / "shared" / "data"))
-RESULTS = ROOT / "bench" / "results"
 
 PUBLISHED = {
     "acl18": {"quoted": (0.5720, 0.148), "logs": (0.537, 0.094)},
@@ -344,27 +343,16 @@ def text(result: Mapping[str, Any]) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    stages = parser.add_subparsers(dest="stage", required=True)
-    for name in ("prepare", "run", "report"):
-        stage = stages.add_parser(name)
-        stage.add_argument("--quick", action="store_true", help="small, to see that it runs")
-        stage.add_argument("--out", type=Path, default=ROOT / "out" / ("days" if name == "prepare" else "direction"))
-        if name == "run":
-            stage.add_argument("--rows", type=Path, default=ROOT / "out" / "days", help="what prepare wrote")
-            stage.add_argument("--days", type=int, default=5, help="T; another than 5 wants another --out")
-            jobs.options(stage)
-        if name == "report":
-            stage.add_argument("--results", type=Path, default=None, help="folder of direction.json and direction.md")
-    options = parser.parse_args()
+    options = jobs.command(
+        __doc__, "direction",
+        more=lambda stage: stage.add_argument("--days", type=int, default=5, help="T; for another, another --out"),
+    )  # fmt: skip
     if options.stage == "prepare":
         prepare(options.out)
         return 0
     if options.stage == "report":
-        report(options.out, options.results or (ROOT / "out" / "results" if options.quick else RESULTS))
+        report(options.out, options.results)
         return 0
-    if options.quick:
-        options.seeds = min(options.seeds, 2)
     return run(options)
 
 

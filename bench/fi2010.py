@@ -1,7 +1,7 @@
 """FI-2010, for who has the files: any net or tree on setup 1 or 2, in the form of the published tables.
 
     python bench/fi2010.py run --data FOLDER --out out/fi2010 --models bin_ctabl mixer gru --seeds 5 --device cuda
-    python bench/fi2010.py report --out out/fi2010           # bench/results/fi2010.{json,md}
+    python bench/fi2010.py report --out out/fi2010   # bench/results/fi2010.{json,md}
 
 FOLDER holds the text files as their authors published them, at any depth. All five horizons are learned at once. The
 last fifth of the training days, by time, says when to stop and calibrates. ``--clean`` leaves out windows that show two
@@ -25,7 +25,6 @@ import numpy as np
 from smartcore.learn.datasets import fi2010
 
 ROOT = Path(__file__).resolve().parent.parent
-RESULTS = ROOT / "bench" / "results"
 MODELS = ("bin_ctabl", "gru", "mixer", "lightgbm")
 
 LOBCAST = {
@@ -148,24 +147,16 @@ def text(result: Mapping[str, Any]) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    stages = parser.add_subparsers(dest="stage", required=True)
-    for name in ("run", "report"):
-        stage = stages.add_parser(name)
-        stage.add_argument("--quick", action="store_true", help="small, to see that it runs")
-        stage.add_argument("--out", type=Path, default=ROOT / "out" / "fi2010")
-        if name == "run":
-            stage.add_argument("--data", type=Path, required=True, help="folder of the published files")
-            stage.add_argument("--setup", type=int, choices=(1, 2), default=2)
-            stage.add_argument("--normalisation", choices=("ZScore", "MinMax", "DecPre"), default="ZScore")
-            stage.add_argument("--features", type=int, default=fi2010.LEVELS, help="the first so many of 144")
-            stage.add_argument("--clean", action="store_true", help="no window over a border of stocks or days")
-            jobs.options(stage)
-        else:
-            stage.add_argument("--results", type=Path, default=None, help="folder of fi2010.json and fi2010.md")
-    options = parser.parse_args()
+    def more(stage: argparse.ArgumentParser) -> None:
+        stage.add_argument("--data", type=Path, required=True, help="folder of the published files")
+        stage.add_argument("--setup", type=int, choices=(1, 2), default=2)
+        stage.add_argument("--normalisation", choices=("ZScore", "MinMax", "DecPre"), default="ZScore")
+        stage.add_argument("--features", type=int, default=fi2010.LEVELS, help="the first so many of 144")
+        stage.add_argument("--clean", action="store_true", help="no window over a border of stocks or days")
+
+    options = jobs.command(__doc__, "fi2010", rows=False, more=more)
     if options.stage == "report":
-        report(options.out, options.results or (ROOT / "out" / "results" if options.quick else RESULTS))
+        report(options.out, options.results)
         return 0
     files = (str(options.data), options.setup, options.normalisation, options.features, options.clean)
     return jobs.run(work, list(todo(options)), options, {"files": files})

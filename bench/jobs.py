@@ -18,6 +18,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+ROOT = Path(__file__).resolve().parent.parent
+
 Job = tuple[Any, ...]
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -26,16 +28,39 @@ LIBRARIES = ("lightgbm", "xgboost", "catboost")
 """Without one, its jobs are skipped."""
 
 
-def options(stage: argparse.ArgumentParser) -> None:
-    """What every ``run`` stage can be told."""
-    stage.add_argument("--models", nargs="+", default=["all"])
-    stage.add_argument("--without", nargs="+", default=[], metavar="MODEL", help="models to leave out")
-    stage.add_argument("--datasets", nargs="+", default=["all"])
-    stage.add_argument("--seeds", type=int, default=5)
-    stage.add_argument("--jobs", type=int, default=1, help="processes")
-    stage.add_argument("--device", default="auto", help="of nets: auto, cuda or cpu")
-    stage.add_argument("--budget", type=float, default=36_000, help="seconds after which no job begins")
-    stage.add_argument("--grace", type=float, default=60, help="seconds that running jobs then have")
+def command(
+    about: str | None, name: str, rows: bool = True, more: Callable[[argparse.ArgumentParser], object] | None = None
+) -> argparse.Namespace:
+    """The command line of a table: ``prepare`` where it makes ``rows`` of recordings, ``run`` with what ``more`` adds
+    to it, ``report``."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    stages = parser.add_subparsers(dest="stage", required=True)
+    out, prepared = ROOT / "out" / name, ROOT / "out" / f"{name}_rows"
+    for stage in ("prepare", "run", "report")[not rows :]:
+        sub = stages.add_parser(stage)
+        sub.add_argument("--quick", action="store_true", help="small, to see that it runs")
+        sub.add_argument("--out", type=Path, default=prepared if stage == "prepare" else out)
+        if rows and stage != "prepare":
+            sub.add_argument("--rows", type=Path, default=prepared, help="what prepare wrote")
+        if stage == "report":
+            sub.add_argument("--results", type=Path, help=f"folder of {name}.json and {name}.md")
+        if stage == "run":
+            sub.add_argument("--models", nargs="+", default=["all"])
+            sub.add_argument("--without", nargs="+", default=[], metavar="MODEL", help="models to leave out")
+            sub.add_argument("--datasets", nargs="+", default=["all"])
+            sub.add_argument("--seeds", type=int, default=5)
+            sub.add_argument("--jobs", type=int, default=1, help="processes")
+            sub.add_argument("--device", default="auto", help="of nets: auto, cuda or cpu")
+            sub.add_argument("--budget", type=float, default=36_000, help="seconds after which no job begins")
+            sub.add_argument("--grace", type=float, default=60, help="seconds that running jobs then have")
+            if more is not None:
+                more(sub)
+    told = parser.parse_args()
+    if told.stage == "report" and told.results is None:
+        told.results = ROOT / "out" / "results" if told.quick else ROOT / "bench" / "results"
+    if told.stage == "run" and told.quick:
+        told.seeds = min(told.seeds, 2)
+    return told
 
 
 def stem(job: Job) -> str:

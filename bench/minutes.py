@@ -1,8 +1,8 @@
 """One-minute bars of crypto: can the next minutes be told, and does anything of it survive a cost of 5 basis points?
 
-    python bench/minutes.py prepare --out out/minutes_rows
-    python bench/minutes.py run --rows out/minutes_rows --out out/minutes --jobs 2
-    python bench/minutes.py report --rows out/minutes_rows --out out/minutes   # bench/results/minutes.{json,md}
+    python bench/minutes.py prepare
+    python bench/minutes.py run --jobs 2
+    python bench/minutes.py report   # bench/results/minutes.{json,md}
 
 BTC and ETH of 73 days of 2025, five coins of 23 days of 2026. Five tests walk forward; each model trains on all coins
 and all four horizons (1, 5, 15, 60 minutes) before a test. Every variant that is looked at, of any model, seed, horizon
@@ -30,7 +30,6 @@ from smartcore.learn.datasets.recording import Recording, load, save
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("SMARTCORE_DATA", ROOT.parent / "shared" / "data")) / "crypto_bars_1m"
-RESULTS = ROOT / "bench" / "results"
 
 SOURCES = {
     "2025": ("binance_spot_2025", ("BTCUSDT", "ETHUSDT")),
@@ -380,28 +379,13 @@ def text(result: Mapping[str, Any]) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    stages = parser.add_subparsers(dest="stage", required=True)
-    for name in ("prepare", "run", "report"):
-        stage = stages.add_parser(name)
-        stage.add_argument("--quick", action="store_true", help="small, to see that it runs")
-        default = "minutes_rows" if name == "prepare" else "minutes"
-        stage.add_argument("--out", type=Path, default=ROOT / "out" / default)
-        if name != "prepare":
-            stage.add_argument("--rows", type=Path, default=ROOT / "out" / "minutes_rows", help="what prepare wrote")
-        if name == "run":
-            jobs.options(stage)
-        if name == "report":
-            stage.add_argument("--results", type=Path, default=None, help="folder of minutes.json and minutes.md")
-    options = parser.parse_args()
+    options = jobs.command(__doc__, "minutes")
     if options.stage == "prepare":
         prepare(options.out, options.quick)
         return 0
     if options.stage == "report":
-        report(options.rows, options.out, options.results or (ROOT / "out" / "results" if options.quick else RESULTS))
+        report(options.rows, options.out, options.results)
         return 0
-    if options.quick:
-        options.seeds = min(options.seeds, 2)
     return jobs.run(work, list(todo(options)), options, {"rows": str(options.rows)})
 
 

@@ -1,8 +1,8 @@
 """Which way the mid goes: every net, tree and ensemble on recorded order books, beside what costs nothing to know.
 
-    python bench/orderbook.py prepare --out out/rows          # needs the recordings and the compiled core; a minute
-    python bench/orderbook.py run --rows out/rows --out out/orderbook --jobs 8 --device cuda
-    python bench/orderbook.py report --out out/orderbook      # bench/results/orderbook.{json,md}
+    python bench/orderbook.py prepare   # needs the recordings and the compiled core; a minute
+    python bench/orderbook.py run --jobs 8 --device cuda
+    python bench/orderbook.py report   # bench/results/orderbook.{json,md}
 
 ``run`` needs neither recordings nor core: NumPy, numba, scikit-learn and torch will do, and a library of trees that is
 missing is skipped. It goes on where it stopped: what is in ``--out`` is not done again. ``--quick`` shows that it runs.
@@ -34,7 +34,6 @@ from smartcore.learn.datasets import orderbook as book
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("SMARTCORE_DATA", ROOT.parent / "shared" / "data"))
-RESULTS = ROOT / "bench" / "results"
 
 SOURCES = {
     "goog": "GOOG, NASDAQ, 2012-06-21, ten levels",
@@ -519,30 +518,19 @@ def report(out: Path, rows: Path | None, results: Path) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    stages = parser.add_subparsers(dest="stage", required=True)
-    for name in ("prepare", "run", "report"):
-        stage = stages.add_parser(name)
-        stage.add_argument("--quick", action="store_true", help="small, to see that it runs")
-        stage.add_argument("--out", type=Path, default=ROOT / "out" / ("rows" if name == "prepare" else "orderbook"))
-        if name != "prepare":
-            stage.add_argument("--rows", type=Path, default=ROOT / "out" / "rows", help="what prepare wrote")
-        if name == "report":
-            stage.add_argument("--results", type=Path, default=None, help="folder of orderbook.json and orderbook.md")
-        if name == "run":
-            jobs.options(stage)
-            stage.add_argument("--rounds", type=int, default=40)
-            stage.add_argument("--updates", type=int, default=10)
-    options = parser.parse_args()
+    def more(stage: argparse.ArgumentParser) -> None:
+        stage.add_argument("--rounds", type=int, default=40)
+        stage.add_argument("--updates", type=int, default=10)
+
+    options = jobs.command(__doc__, "orderbook", more=more)
     if options.stage == "prepare":
         prepare(options.out, options.quick)
         return 0
     if options.stage == "report":
-        quick_to = ROOT / "out" / "results" if options.quick else RESULTS
-        report(options.out, options.rows, options.results or quick_to)
+        report(options.out, options.rows, options.results)
         return 0
     if options.quick:
-        options.rounds, options.updates, options.seeds = 2, 3, min(options.seeds, 2)
+        options.rounds, options.updates = 2, 3
     return run(options)
 
 
