@@ -305,6 +305,7 @@ def text(result: Mapping[str, Any]) -> str:
         "seeds of the configuration with the least validation loss; 95 % intervals from blocks of "
         f"{BLOCK} days with all their stocks, and from seeds: stocks of one day move together, and an interval from "
         "single instances would be several times too narrow.", "",
+        jobs.trained_on(result["trained_on"]), "",
     ]  # fmt: skip
     for name, models in result["datasets"].items():
         counts = " / ".join(f"{n:,}" for n in direction.COUNTS[name])

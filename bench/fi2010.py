@@ -127,6 +127,7 @@ def text(result: Mapping[str, Any]) -> str:
         "# FI-2010", "",
         f"Setup {result['setup']}, {result['normalisation']}, {result['features']} features, windows {clean}. "
         "Per cent, mean ± sd over seeds. Rows in italics are others' measurements of setup 2.", "",
+        jobs.trained_on(result["trained_on"]), "",
     ]  # fmt: skip
     head = "| | " + " | ".join(f"k = {h}" for h in fi2010.HORIZONS) + " |"
     for score in ("macro_f1", "weighted_f1", "accuracy", "mcc"):

@@ -132,7 +132,7 @@ def run(
 def machine() -> dict[str, Any]:
     """What trained."""
     told: dict[str, Any] = {"python": platform.python_version(), "cores": os.cpu_count(), "versions": {}}
-    for name in ("numpy", "torch", "scikit-learn", "lightgbm", "xgboost", "catboost"):
+    for name in ("numpy", "torch", "scikit-learn", "lightgbm", "xgboost-cpu", "xgboost", "catboost"):
         try:
             told["versions"][name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
@@ -155,10 +155,23 @@ def results(folder: Path) -> list[Path]:
 
 
 def machines(folder: Path) -> list[dict[str, Any]]:
-    """What :func:`run` wrote of the machines it ran on, each once."""
+    """The machines that :func:`run` ran on, each once."""
     out: list[dict[str, Any]] = []
     for path in sorted(folder.rglob("machine-*.json")):
-        one = json.loads(path.read_text())
+        told = json.loads(path.read_text())
+        one = {key: told[key] for key in ("gpu", "cores", "python", "versions")}
         if one not in out:
             out.append(one)
     return out
+
+
+def trained_on(found: Sequence[dict[str, Any]]) -> str:
+    """Those machines in a sentence."""
+    said = [
+        ", ".join(
+            [one["gpu"] or "CPU", f"{one['cores']} cores", f"Python {one['python']}"]
+            + [f"{name} {version}" for name, version in one["versions"].items()]
+        )
+        for one in found
+    ]
+    return f"Trained on: {'; '.join(said)}."

@@ -325,6 +325,7 @@ def text(result: Mapping[str, Any]) -> str:
         "Made by `python bench/minutes.py`, which says how. Five tests walk forward; mean ± sd over seeds; 95 % "
         "intervals from blocks of four hours, all coins together, and from seeds. What the literature leads to expect "
         "is an accuracy of 50.5 to 52.5 % and an AUC of 0.51 to 0.535.", "",
+        jobs.trained_on(result["trained_on"]), "",
     ]  # fmt: skip
     clear, cells = [], 0
     for dataset, entry in result["datasets"].items():

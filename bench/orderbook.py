@@ -432,6 +432,7 @@ def text(result: Mapping[str, Any]) -> str:
         "zero is none.", "",
         "One recording is one day or six minutes of one market. Nothing here says what another day would show, and "
         "nothing pays a spread.", "",
+        jobs.trained_on(result["trained_on"]), "",
     ]  # fmt: skip
     short = [t.replace("anchored_", "a").replace("smoothed_", "s") for t in TARGETS]
     for d, models in result["datasets"].items():
