@@ -85,6 +85,17 @@ def test_calibration_error_by_hand():
     assert evaluate.expected_calibration_error(prob, np.array([0, 0, 1, 1]), 2) == pytest.approx(0.5 * 0.1 + 0.5 * 0.4)
 
 
+def test_calibration_error_does_not_hang_on_the_order_of_rows():
+    """Hits that come in time order, and confidences that repeat: 0.6, of which 0.6 come true, and 0.9, of which 0.8."""
+    p = np.repeat([0.6, 0.9], 500)
+    label = np.concatenate([np.repeat([1, 0], [300, 200]), np.repeat([1, 0], [400, 100])])
+    for order in (np.arange(1000), np.random.default_rng(0).permutation(1000)):
+        prob = np.stack([1 - p, p], 1)[order]
+        assert evaluate.expected_calibration_error(prob, label[order]) == pytest.approx(0.05)
+        confidence, hit, count = evaluate.reliability(prob, label[order])
+        assert (confidence, hit, count) == (pytest.approx([0.6, 0.9]), pytest.approx([0.6, 0.8]), pytest.approx(500))
+
+
 def test_calibration_error_sees_overconfidence(judged):
     prob, label = judged
     sharp = prob**3 / (prob**3).sum(1, keepdims=True)

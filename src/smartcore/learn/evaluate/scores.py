@@ -126,7 +126,7 @@ def confusion(prob: Floats, label: Labels) -> NDArray[np.int64]:
 
 
 def expected_calibration_error(prob: Floats, label: Labels, bins: int = 15) -> float:
-    """Mean distance between confidence and hit rate over ``bins`` bins with equal numbers of rows.
+    """Mean distance between confidence and hit rate over ``bins`` bins of equal numbers of rows (:func:`reliability`).
 
     Confidence is the largest probability of a row. Guo, Pleiss, Sun, Weinberger (2017), arXiv:1706.04599, eq. 3, but
     for the bins: there of equal width, which leaves most empty where a model is never sure.
@@ -138,12 +138,19 @@ def expected_calibration_error(prob: Floats, label: Labels, bins: int = 15) -> f
 def reliability(
     prob: Floats, label: Labels, bins: int = 15
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
-    """Mean confidence, hit rate and number of rows of each bin, least confident first; three arrays (bins,)."""
+    """Mean confidence, hit rate and number of rows of each bin, least confident first; three arrays (bins,).
+
+    Rows of the same confidence are in the same bin, or the order of rows would be judged: bins are then of other sizes
+    and fewer, one of a model that always says the same.
+    """
     prob, label, _ = known(prob, label)
     confidence = prob.max(1)
     hit = prob.argmax(1) == label
     order = np.argsort(confidence, kind="stable")
-    parts = np.array_split(order, min(bins, len(order)))
+    sure = confidence[order]
+    cuts = np.cumsum([len(part) for part in np.array_split(order, min(bins, len(order)))])[:-1]
+    cuts = np.unique(np.searchsorted(sure, sure[cuts]))  # to where their equals begin
+    parts = np.split(order, cuts[cuts > 0])
     return (
         np.array([confidence[part].mean() for part in parts]),
         np.array([hit[part].mean() for part in parts]),
