@@ -114,6 +114,23 @@ def test_wrong_or_broken_provider_leaves_it_to_the_cpu(asked, plan, says):
     same_as_cpu(model)
 
 
+@pytest.mark.filterwarnings("ignore:Specified provider:UserWarning")
+def test_provider_that_is_not_there_is_said_so():
+    """onnxruntime itself falls back to the CPU, and says it only for providers that the build lacks."""
+    for verify in (True, False):
+        with pytest.warns(RuntimeWarning, match="on the CPU provider: with AbsentExecutionProvider") as told:
+            assert Model.load("gru", providers=["AbsentExecutionProvider"], verify=verify).provider == CPU
+        assert told[-1].filename == __file__
+
+
+def test_one_of_several_providers_will_do(asked):
+    asked()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        given = [NAMED[0], "AbsentExecutionProvider", CPU]
+        assert Model.load("gru", providers=given).provider == "FastExecutionProvider"
+
+
 def test_unverified_is_taken_as_it_is(asked):
     asked(off=0.02)
     with warnings.catch_warnings():

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from smartcore.models.contract import Contract
 
 COREML = "CoreMLExecutionProvider"
+CPU = "CPUExecutionProvider"
 UNITS = ("CPUAndNeuralEngine", "ALL")
 """Compute units that run in the race. CPU and GPU alone are left out: for small graphs a GPU is the dearest to call."""
 
@@ -44,7 +45,7 @@ def session(path: Path, providers: list[Any] | None = None, optimise: bool = Tru
     level = ort.GraphOptimizationLevel
     options.graph_optimization_level = level.ORT_ENABLE_ALL if optimise else level.ORT_DISABLE_ALL
     options.log_severity_level = 3
-    return ort.InferenceSession(str(path), options, providers=providers or ["CPUExecutionProvider"])
+    return ort.InferenceSession(str(path), options, providers=providers or [CPU])
 
 
 def difference(model: Any, contract: Contract) -> str:
@@ -62,14 +63,19 @@ def asked(path: Path, providers: list[Any], cpu: Any, contract: Contract, start:
     """The session of the providers asked for, if it can be made, runs, and gives the golden scores; else ``cpu``, with
     a RuntimeWarning that says why. Without ``start`` it need only be made.
     """
+    asked_for = [str(p if isinstance(p, str) else p[0]) for p in providers]
     try:
         other = session(path, providers)
-        wrong = "" if start is None else difference(start(other), contract)
+        wanted = set(asked_for) - {CPU}
+        if wanted and wanted.isdisjoint(other.get_providers()):  # onnxruntime falls back to the CPU and goes on
+            wrong = "onnxruntime starts no such provider"
+        else:
+            wrong = "" if start is None else difference(start(other), contract)
     except Exception as error:  # whatever a provider may raise, the CPU is there
         wrong = f"{type(error).__name__}: {error}"
     if not wrong:
         return other
-    names = ", ".join(str(p if isinstance(p, str) else p[0]) for p in providers)
+    names = ", ".join(asked_for)
     warnings.warn(
         f"model {contract.name!r} ({path.name}) runs on the CPU provider: with {names}, {wrong}",
         RuntimeWarning,
@@ -93,7 +99,7 @@ def race(path: Path, cpu: Any, contract: Contract, start: Start, runs: int = 200
     best = cpu
     for units in UNITS:
         try:
-            apple = session(path, [(COREML, coreml_options(path, units)), "CPUExecutionProvider"])
+            apple = session(path, [(COREML, coreml_options(path, units)), CPU])
             if difference(start(apple), contract):
                 continue
             old, new = _p99([start(best), start(apple)], golden.rows.astype(np.float64), runs)
