@@ -137,6 +137,29 @@ def test_rows_without_a_label_do_not_count():
         assert calibrate.fit(method, *more) == calibrate.fit(method, logits, label)
 
 
+@pytest.mark.parametrize("method", ["temperature", "isotonic"])
+def test_nothing_to_calibrate_by_is_said(method):
+    logits, label = judged(20)
+    with pytest.raises(ValueError, match="nothing to calibrate by"):
+        calibrate.fit(method, logits, np.full(20, -1, np.int8))
+    logits[3] = np.nan
+    with pytest.raises(ValueError, match="no numbers in 1 of 20 rows"):
+        calibrate.fit(method, logits, label)
+    label[3] = -1
+    assert calibrate.fit(method, logits, label) == calibrate.fit(method, np.delete(logits, 3, 0), np.delete(label, 3))
+
+
+def test_a_class_that_could_not_be_told_does_not_melt_the_others():
+    """A class that trees never saw has a logit of -infinity: where it comes true, no temperature is better."""
+    logits, label = judged(2000, 2)
+    logits, label = np.insert(logits, 1, -np.inf, axis=1), 2 * label
+    clean = fit_temperature(logits, label)
+    label = np.append(label, np.ones(20, np.int8))
+    logits = np.concatenate([logits, logits[:20]])
+    assert fit_temperature(logits, label) == clean and clean.temperature < 2
+    np.testing.assert_allclose(fit_isotonic(logits, label).prob(logits).sum(1), 1)
+
+
 @pytest.mark.parametrize("label", [np.zeros(50, np.int8), np.full(50, 2, np.int8)])
 def test_nothing_becomes_impossible(label):
     """A class never seen, or nothing but one class: a finite loss for the other, and a sum of one."""

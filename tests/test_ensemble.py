@@ -370,6 +370,16 @@ def test_two_classes_too(tmp_path):
         np.testing.assert_allclose(Model.load(tmp_path / "toy.onnx").run(rows), model.prob(rows), atol=2e-6)
 
 
+def test_a_target_that_validation_cannot_judge_stays_uncalibrated():
+    """As with a net alone."""
+    train, valid = series(300, 1), series(200, 2, start=1000)
+    valid.label[:, 1] = -1
+    model = ensemble.build("average", COLUMNS, targets=2, members=(GRU | {"rounds": 1, "updates": 2},), folds=2)
+    model.fit([train], [valid])
+    assert [c.method for c in model.calibrations] == ["temperature", "none"]
+    np.testing.assert_allclose(estimator.probabilities(model, [valid]).sum(2), 1)
+
+
 def test_what_cannot_be_is_refused():
     with pytest.raises(ValueError, match="no ensemble 'vote': there is average"):
         ensemble.build("vote", COLUMNS)

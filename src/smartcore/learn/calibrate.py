@@ -38,9 +38,19 @@ def log_loss(logits: NDArray[np.floating], label: NDArray[np.integer], temperatu
 def temperature(
     logits: NDArray[np.floating], label: NDArray[np.integer], low: float = 0.2, high: float = 20.0
 ) -> float:
-    """The temperature in [low, high] with the least log-loss, to a relative 1e-4; negative labels do not count."""
+    """The temperature in [low, high] with the least log-loss, to a relative 1e-4; negative labels do not count.
+
+    A row whose class had a logit of -infinity (a class that trees never saw) is lost at any temperature: it does not
+    count either. Raises ValueError where no row counts, and for a logit that is NaN or infinity.
+    """
     known = label >= 0
     logits, label = logits[known], label[known]
+    if not (logits < np.inf).all():  # NaN is not
+        raise ValueError(f"logits are no numbers in {int((~(logits < np.inf)).any(1).sum())} of {len(label)} rows")
+    told = np.isfinite(logits[np.arange(len(label)), label])
+    logits, label = logits[told], label[told]
+    if not len(label):
+        raise ValueError("nothing to calibrate by: no row has a label, or none of a class that could be told")
     a, b = np.log(low), np.log(high)
     golden = (np.sqrt(5) - 1) / 2
     while b - a > 1e-4:  # the loss is convex in 1/T, hence has one minimum in log T too

@@ -154,7 +154,10 @@ class Ensemble(ABC):
             self.losses.append(blend.losses(told[known, :, t], label[known, t]).mean(0).tolist())
         logits = self.logits(valid)
         truth = np.concatenate([s.label for s in valid])
-        self.calibrations = tuple(fit_calibration(self.method, logits[:, t], truth[:, t]) for t in range(self.targets))
+        self.calibrations = tuple(
+            fit_calibration(self.method, logits[:, t], truth[:, t]) if (truth[:, t] >= 0).any() else none()
+            for t in range(self.targets)
+        )
         return self
 
     @abstractmethod
