@@ -516,7 +516,7 @@ def report(out: Path, rows: Path | None, results: Path) -> None:
         "unit": UNIT, "block": BLOCK, "draws": DRAWS,
     }  # fmt: skip
     results.mkdir(parents=True, exist_ok=True)
-    (results / "orderbook.json").write_text(json.dumps(result, indent=1) + "\n")
+    (results / "orderbook.json").write_text(json.dumps(result, separators=(",", ":")) + "\n")
     said = text(result)
     if quick:
         said = "**Made with --quick: the numbers mean nothing.**\n\n" + said
