@@ -96,6 +96,20 @@ def test_a_price_that_stands_has_moves_of_exactly_zero():
         assert (found[np.isfinite(found)] == 0).all()
 
 
+@pytest.mark.parametrize("gap", [slice(0, 3), slice(120, 122)], ids=["first", "amid"])
+def test_an_unknown_price_takes_only_the_labels_that_look_at_it(gap):
+    mid = walk(400)
+    holed = mid.copy()
+    holed[gap] = np.nan
+    for rule, horizon in orderbook.TARGETS:
+        whole, found = (orderbook.moves(m, rule, horizon) for m in (mid, holed))
+        lost, size = np.zeros(400, bool), orderbook.MEAN[rule]
+        for i in np.arange(400)[gap]:
+            lost[max(i - horizon, 0) : max(i - horizon + size, 0)] = True
+            lost[i : i + (1 if rule == "anchored" else size)] = True
+        np.testing.assert_allclose(found, np.where(lost, np.nan, whole), atol=1e-12)
+
+
 def test_a_label_knows_its_horizon_and_no_more():
     mid = walk(500)
     for rule, horizon in orderbook.TARGETS:

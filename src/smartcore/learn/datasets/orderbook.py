@@ -140,16 +140,22 @@ def _first_message(events: NDArray[np.void]) -> int:
 
 
 def moves(mid: NDArray[np.float64], rule: str, horizon: int) -> NDArray[np.float64]:
-    """The log ratio that a label is the class of, (n,); NaN where it reaches past either end. See ``RULES``."""
+    """The log ratio that a label is the class of, (n,); NaN where it reaches past either end or over an unknown price.
+    See ``RULES``."""
     if rule not in RULES:
         raise ValueError(f"no rule {rule!r}: there is {', '.join(RULES)}")
     size, n = MEAN[rule], len(mid)
     if horizon < size:
         raise ValueError(f"a horizon of {horizon} rows is shorter than its mean of {size}")
     # Sums of differences to the first price: those of the prices themselves would cancel to fewer digits.
-    total = np.concatenate([[0.0], np.cumsum(mid - mid[:1])]) if n else np.zeros(1)
+    known = np.isfinite(mid)
+    base = mid[known.argmax()] if known.any() else 0.0
+    total = np.concatenate([[0.0], np.cumsum(np.where(known, mid - base, 0.0))])
+    gaps = np.concatenate([[0], np.cumsum(~known)])
     trailing = np.full(n, np.nan)
-    trailing[size - 1 :] = (total[size:] - total[:-size])[: max(n - size + 1, 0)] / size + mid[:1]
+    if n >= size:
+        mean = (total[size:] - total[:-size]) / size + base
+        trailing[size - 1 :] = np.where(gaps[size:] == gaps[:-size], mean, np.nan)
     out = np.full(n, np.nan)
     now = mid if rule == "anchored" else trailing
     if n > horizon:
