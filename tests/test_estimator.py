@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -101,9 +101,24 @@ def test_the_linear_floor_is_scikit_learn_s(market):
     np.testing.assert_allclose(prob, other.predict_proba(scaled[2]), atol=2e-4)
 
 
+def test_rows_of_the_linear_floor_count_as_they_weigh():
+    s, valid = series(300, 7), [series(100, 8)]
+    twice = replace(s, weight=np.where(np.arange(300) < 150, 2, 0).astype(np.float32))
+    half = s.part(0, 150)
+    weighed = estimator.build("logistic", COLUMNS, shrink=2.0).fit([twice], valid)
+    alone = estimator.build("logistic", COLUMNS, shrink=1.0).fit([half], valid)
+    for model in (weighed, alone):  # the scaling is of all rows, whatever they weigh
+        model.net.inputs.load_state_dict(weighed.net.inputs.state_dict())
+    from smartcore.learn.linear import solve
+
+    solve(alone.net, [half])
+    np.testing.assert_allclose(weighed.net.out.weight.detach(), alone.net.out.weight.detach(), atol=2e-3)
+
+
 def test_running_means_of_the_linear_floor_reach_across_chunks():
     s = series(2500, 7)
     model = estimator.build("logistic", COLUMNS, timeframes=[3, 200]).fit([s], [series(300, 8)])
+    assert model.net.warm_up == model.net.inputs.warm_up == 400
     assert model.net.inputs.width == 12 and len(model.net.states) == 1
     states, out = model.net.start(), []
     with torch.no_grad():
@@ -120,6 +135,8 @@ def test_every_name_is_built_and_an_unknown_field_is_told(market):
         assert model.name == name and model.columns == COLUMNS and estimator.family(name)
         with pytest.raises(TypeError, match="colour"):
             estimator.build(name, COLUMNS, colour="red")
+        with pytest.raises(ValueError, match="calibration 'platt': one of none"):
+            estimator.build(name, COLUMNS, calibration="platt")
     with pytest.raises(ValueError, match="no model 'oracle': there is logistic"):
         estimator.build("oracle", COLUMNS)
 

@@ -269,6 +269,15 @@ def test_an_interrupted_training_ends_as_an_unbroken_one(make, at, tmp_path, mon
         train.fit(make(dropout=0.2), DATA[:1], VALID, config, seed=3, device="cpu", checkpoint=file)
 
 
+def test_a_checkpoint_of_another_scaling_is_refused(tmp_path):
+    """Its inputs would be scaled in one way for training and in another for validation."""
+    config, file = replace(CONFIG, rounds=1, updates=1), tmp_path / "net.pt"
+    train.fit(gru(), DATA, VALID, config, device="cpu", checkpoint=file)
+    other = build("gru", 2 * normal_scores(DATA), hidden=8, encoder=8)
+    with pytest.raises(ValueError, match="another training"):
+        train.fit(other, DATA, VALID, config, device="cpu", checkpoint=file)
+
+
 def test_early_stopping_keeps_the_best_weights():
     noise = [replace(s, label=np.random.default_rng(0).integers(0, 3, s.label.shape).astype(np.int8)) for s in VALID]
     config = replace(CONFIG, rounds=30, patience=2, rate=0.05)
@@ -340,6 +349,8 @@ def test_balanced_classes_count_the_same():
     s = Series(np.arange(15), np.zeros((15, 4), np.float32), np.ones(15), label)
     (weight,) = train._class_weights("balanced", [s], 3)
     np.testing.assert_allclose(weight * [2, 6, 4], 4)
+    few = replace(s, label=np.where(label == 2, -1, label))
+    np.testing.assert_allclose(train._class_weights("balanced", [few], 3), [[8 / 6, 8 / 18, 0]], rtol=1e-6)
     with pytest.raises(ValueError, match="2 class weights for 3"):
         train._class_weights((1.0, 2.0), [s], 3)
     with pytest.raises(ValueError, match="balanced"):
@@ -390,6 +401,11 @@ def test_refusals():
     assert train.predict(gru(), blank)[0].shape == (1120, 1, 3)
     with pytest.raises(ValueError, match="burn"):
         train.fit(gru(), DATA, VALID, replace(CONFIG, burn=32))
+    for field, value in {"rounds": 0, "updates": 0, "batch": 0, "length": 0, "precision": "half", "drop": 1.0}.items():
+        with pytest.raises(ValueError, match=f"{field} '?{value}"):
+            replace(CONFIG, **{field: value})
+    with pytest.raises(ValueError, match="window of 0 rows"):
+        flat(window=0)
     with pytest.raises(TypeError, match="neither"):
         train.predict(torch.nn.Linear(4, 3), VALID)
     with pytest.raises(MemoryError, match="limit of 1,000"):

@@ -195,11 +195,16 @@ FITS = {"none": lambda logits, label: none(), "temperature": fit_temperature, "i
 """Method -> how it is fitted."""
 
 
-def fit(method: str, logits: NDArray[np.floating], label: NDArray[np.integer]) -> Calibration:
-    """By name: "none", "temperature" or "isotonic". Raises ValueError for another."""
+def known_method(method: str) -> str:
+    """The same; ValueError where there is no such method."""
     if method not in FITS:
         raise ValueError(f"calibration {method!r}: one of {', '.join(FITS)}")
-    return FITS[method](logits, label)
+    return method
+
+
+def fit(method: str, logits: NDArray[np.floating], label: NDArray[np.integer]) -> Calibration:
+    """By name: "none", "temperature" or "isotonic". Raises ValueError for another."""
+    return FITS[known_method(method)](logits, label)
 
 
 def _rising(said: NDArray[np.float64], true: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -27,7 +27,7 @@ from tqdm import tqdm
 
 from smartcore.learn import archive, blend, estimator
 from smartcore.learn.blend import Blend
-from smartcore.learn.calibrate import Calibration, none
+from smartcore.learn.calibrate import Calibration, known_method, none
 from smartcore.learn.calibrate import fit as fit_calibration
 from smartcore.learn.data import Series
 from smartcore.learn.evaluate.split import purged_kfold
@@ -95,7 +95,7 @@ class Ensemble(ABC):
         self.columns = tuple(columns)
         self.classes = classes
         self.targets = targets
-        self.method = calibration
+        self.method = known_method(calibration)
         self.config = self.Config(**{k: tuple(v) if isinstance(v, list) else v for k, v in config.items()})
         self.wanted = tuple({"name": m} if isinstance(m, str) else dict(m) for m in members)
         for i in range(len(self.wanted)):

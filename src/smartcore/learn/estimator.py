@@ -26,7 +26,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from smartcore.learn.calibrate import Calibration, none
+from smartcore.learn.calibrate import Calibration, known_method, none
 from smartcore.learn.calibrate import fit as fit_calibration
 from smartcore.learn.data import Series
 from smartcore.learn.scaling import Group, scale
@@ -184,7 +184,7 @@ class NetEstimator:
         self.columns = tuple(columns)
         self.classes = classes
         self.targets = targets
-        self.method = calibration
+        self.method = known_method(calibration)
         self.device = device
         self.checkpoint = checkpoint
         self.scaling = tuple(scaling)

@@ -41,7 +41,7 @@ class Linear(StreamingNet):
 
     @property
     def warm_up(self) -> int:
-        return max(self.inputs.timeframes, default=0)
+        return self.inputs.warm_up
 
     def step(self, x: Tensor, *memory: Tensor) -> tuple[Tensor, ...]:
         return (self.logits(self.out(x)),)
@@ -51,8 +51,9 @@ class Linear(StreamingNet):
 
 
 def solve(net: Linear, series: Sequence[Series], steps: int = 200) -> tuple[tuple[float, float], ...]:
-    """Set the weights to those with the least loss on the labelled rows; (loss a row, the same), once."""
-    x, y = [], []
+    """Set the weights to those with the least loss on the labelled rows, each counting as its recording says; (loss a
+    row, the same), once."""
+    x, y, worth = [], [], []
     share = min(1.0, net.config.most / max(1, sum(map(len, series))))
     with torch.no_grad():
         for one in series:
@@ -62,10 +63,13 @@ def solve(net: Linear, series: Sequence[Series], steps: int = 200) -> tuple[tupl
                 inputs, means = net.inputs(rows.unsqueeze(0), means)
                 parts.append(inputs[0])
             x.append(torch.cat(parts)[pick])
-            y.append(torch.from_numpy(one.label[pick].astype(np.int64)))
-    inputs, label = torch.cat(x), torch.cat(y)
-    known = int((label >= 0).sum())
-    if not known:
+            label = one.label[pick]
+            y.append(torch.from_numpy(np.maximum(label, 0).astype(np.int64)))
+            weight = np.ones(len(pick), np.float32) if one.weight is None else one.weight[pick]
+            worth.append(torch.from_numpy((label >= 0) * weight[:, None].astype(np.float32)))
+    inputs, truth, count = torch.cat(x), torch.cat(y).reshape(-1), torch.cat(worth).reshape(-1)
+    known = float(count.sum())
+    if not known > 0:
         raise ValueError("no row has a label to learn from")
     with torch.no_grad():
         net.out.weight.zero_()
@@ -76,7 +80,7 @@ def solve(net: Linear, series: Sequence[Series], steps: int = 200) -> tuple[tupl
 
     def loss() -> Tensor:
         logits = net.logits(net.out(inputs)).reshape(-1, net.config.classes)
-        total = F.cross_entropy(logits, label.reshape(-1), ignore_index=-1)
+        total = (F.cross_entropy(logits, truth, reduction="none") * count).sum() / known
         return total + net.config.shrink / (2 * known) * (net.out.weight**2).sum()
 
     def closure() -> Tensor:

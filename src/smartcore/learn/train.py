@@ -35,6 +35,7 @@ from smartcore.learn.nets.base import StreamingNet, WindowNet
 
 CHUNK = 1024
 """Rows that a streaming net takes at a time outside training."""
+PRECISIONS = ("auto", "float32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,8 @@ class Config:
     drop: float = 0.05
     """Share of inputs made unknown (0) in training, so that the net learns to do without."""
     class_weight: tuple[float, ...] | str | None = None
-    """What a row of each class counts, in training and validation; "balanced": the same for every class as a whole."""
+    """What a row of each class counts, in training and validation; "balanced": the same for every class as a whole,
+    nothing for one that training never shows."""
     precision: str = "auto"
     """"float32", "bfloat16" (products of matrices in bfloat16, all else in float32), or "auto": the latter on CUDA.
     Validation is in float32, as live. Small recurrent nets are a fifth faster in float32, convolutions and transformers
@@ -78,6 +80,15 @@ class Config:
     for a net that does not do the same at every update."""
     threads: int = 1
     """Of the CPU. Two runs are the same to the bit with the same number of threads."""
+
+    def __post_init__(self) -> None:
+        for name in ("rounds", "updates", "batch", "accumulate", "length", "threads"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} {getattr(self, name)}: at least 1")
+        if self.precision not in PRECISIONS:
+            raise ValueError(f"precision {self.precision!r}: one of {', '.join(PRECISIONS)}")
+        if not 0 <= self.drop < 1:
+            raise ValueError(f"drop {self.drop}: a share of inputs, at least 0 and below 1")
 
 
 @dataclass(frozen=True)
@@ -330,7 +341,9 @@ class _Training:
         if self.file is not None:
             arrays = [a for s in (*train, *valid) for a in (s.rows, s.label, s.weight) if a is not None]
             what = {k: v for k, v in asdict(config).items() if k != "memory_limit"}
-            self.identity = repr((type(net).__name__, net.config, what, seed, digest(*arrays)))
+            # The recordings lie here as this net's scaling made them: weights of another scaling do not go with them.
+            scaling = [b.detach().cpu().numpy() for b in net.inputs.buffers()]
+            self.identity = repr((type(net).__name__, net.config, what, seed, digest(*arrays), digest(*scaling)))
             if self.file.exists():
                 self._load()
 
@@ -557,4 +570,6 @@ def _class_weights(
         raise ValueError(f"class_weight is a tuple, None or 'balanced', not {asked!r}")
     label = np.concatenate([s.label for s in series])
     count = np.stack([np.bincount(one[one >= 0], minlength=classes) for one in label.T])
-    return (count.sum(1, keepdims=True) / (classes * np.maximum(count, 1))).astype(np.float32)
+    # A class that training never shows cannot be learned: in validation it must not outweigh those that can.
+    worth = np.where(count > 0, count.sum(1, keepdims=True) / (classes * np.maximum(count, 1)), 0.0)
+    return worth.astype(np.float32)

@@ -215,6 +215,11 @@ class StreamingNet(Net):
 class WindowNet(Net):
     """A net over the last ``window`` rows; before there are as many, the missing ones are zeros, the median row."""
 
+    def __init__(self, config: Any, knots: NDArray[np.floating]) -> None:
+        super().__init__(config, knots)
+        if self.window < 1:
+            raise ValueError(f"a window of {self.window} rows: at least 1")
+
     @property
     def window(self) -> int:
         return int(self.config.window)

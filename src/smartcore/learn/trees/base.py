@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smartcore.learn import archive
-from smartcore.learn.calibrate import Calibration, none
+from smartcore.learn.calibrate import Calibration, known_method, none
 from smartcore.learn.calibrate import fit as fit_calibration
 from smartcore.learn.data import Series
 from smartcore.models import Contract
@@ -139,7 +139,7 @@ class Trees(ABC):
         self.columns = tuple(columns)
         self.classes = classes
         self.targets = targets
-        self.method = calibration
+        self.method = known_method(calibration)
         self.config = self.Config(**config)
         self.models: list[Any] = []
         self.calibrations: tuple[Calibration, ...] = (none(),) * targets
