@@ -127,7 +127,7 @@ def test_whole_windows_for_a_server_that_keeps_them(models, tmp_path):
     scores = session(path).run(None, {"rows": whole})[0]
     live = row_by_row(model, model.export(tmp_path / "toy.onnx", toy(), ROWS[:6]))(ROWS[:51])
     np.testing.assert_allclose(scores, live[11:], atol=1e-6)
-    with pytest.raises(ValueError, match="gru streams"):
+    with pytest.raises(ValueError, match="gru looks at no window"):
         export.export_windows(models("gru"), path, toy())
 
 
@@ -206,6 +206,16 @@ def test_int8_is_kept_or_refused_for_a_reason(models, tmp_path):
     for gates, why in (({"faster": 0.0}, "no faster"), ({"most": 1e-9, "faster": 100.0}, "a probability differs by")):
         refused = quantise.quantise(path, out, s.rows, None, **gates)
         assert not refused.kept and why in refused.why and not out.exists() and refused.macro_f1 is None
+
+
+def test_a_refused_int8_variant_leaves_none_of_an_earlier_export(tmp_path):
+    pytest.importorskip("sklearn", reason="forests are scikit-learn's")
+    path, out = tmp_path / "toy.onnx", tmp_path / "toy-int8.onnx"
+    forest = estimator.build("random_forest", COLUMNS, trees=2, depth=2, calibration="none")
+    forest.fit([series(200, 1, 1)], [series(100, 2, 1)]).export(path, toy(), ROWS[:6])
+    out.write_bytes(b"of another model")
+    verdict = quantise.quantise(path, out, ROWS)
+    assert not verdict.kept and "no products of matrices" in verdict.why and not out.exists()
 
 
 def test_coremltools_converts_a_step(models, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -202,6 +203,9 @@ def test_a_seed_makes_the_same_model_again(bars_file, tmp_path):
         (["train", "--model", "gru", "--data", "BARS", "--bars", "1s"], "holds bars already"),
         (["train", "--model", "gru", "--data", "absent.parquet"], "absent.parquet: No such file"),
         (["train", "--model", "logistic", "--data", "BARS", "--horizon", "9 rows", "--out", "x.onnx"], "no .onnx file"),
+        (["train", "--model", "gru", "--data", "BARS", "--horizon", "9 rows", "--out", "."], "is a folder"),
+        (["train", "--model", "gru", "--data", "BARS", "--horizon", "9 rows", "--set", "batch=0"], "batch 0: at least"),
+        (["train", "--model", "logistic", "--data", "BARS", "--horizon", "9 rows", "--checkpoint", "x"], "is of nets"),
         (["export", "absent.pt"], "no trained model 'absent.pt'"),
         (["export", "BARS"], "has no record beside it"),
         (["export", "x.onnx"], "smartcore export --check x.onnx"),
@@ -216,6 +220,24 @@ def test_errors_are_one_line_and_exit_code_2(arguments, says, bars_file, tmp_pat
     code, out, err = smartcore(*(bars_file if a == "BARS" else a for a in arguments))
     assert code == 2, (out, err)
     assert says in err and "Traceback" not in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize(("name", "options"), [("sklearn", ()), ("matplotlib", ("--plots", "pictures"))])
+def test_what_is_not_installed_is_said_before_the_training(name, options, bars_file, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, name, None)
+    arguments = ("--model", "logistic", "--data", bars_file, "--horizon", "9 rows", *options)
+    code, _, err = smartcore("train", *arguments)
+    assert code == 2 and f'{name} is not installed: pip install "smartcore[train]"' in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_model_without_a_window_has_none_to_give_whole(bars_file, tmp_path):
+    trained = tmp_path / "m.pt"
+    options = ("--horizon", "9 rows", "--set", "trees=4", "--set", "depth=3")
+    document("train", "--model", "random_forest", "--data", bars_file, "--out", trained, *options)
+    code, _, err = smartcore("export", trained, "--windows", "--quick")
+    assert code == 2 and "random_forest looks at no window" in err and not trained.with_suffix(".onnx").exists()
 
 
 def test_a_changed_file_fails_its_check(bars_file, tmp_path):

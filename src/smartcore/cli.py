@@ -569,7 +569,12 @@ def _learn(*names: str) -> tuple[Any, ...]:
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("smartcore"):
             raise
-        raise Refused(f'{error.name} is not installed: pip install "smartcore[train]"') from error
+        raise Refused(_missing(error)) from error
+
+
+def _missing(error: ModuleNotFoundError) -> str:
+    """What to install for training."""
+    return f'{(error.name or "").partition(".")[0]} is not installed: pip install "smartcore[train]"'
 
 
 def _shown(value: Any) -> Any:
@@ -760,7 +765,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (Refused, sc.SmartcoreError, OSError, ValueError, TypeError, LookupError, ImportError) as error:
         if os.environ.get("SMARTCORE_TRACEBACK"):
             raise
-        print(f"smartcore {options.command}: {_said(error)}", file=sys.stderr)
+        if isinstance(error, ModuleNotFoundError) and error.name and options.command in ("train", "export"):
+            said = _missing(error)
+        else:
+            said = _said(error)
+        print(f"smartcore {options.command}: {said}", file=sys.stderr)
         return 2
 
 

@@ -138,10 +138,10 @@ def export_net(
 def export_windows(model: Any, path: Path, contract: Contract, *, target: int = 0) -> Contract:
     """Write the third variant of a windowed net: ``rows`` (batch, window, k) -> ``scores`` (batch, classes), no states,
     for a server that keeps the windows itself. :meth:`Model.load` does not take it. Running means over other time
-    frames start with the window. Raises ValueError for a net that streams: it has no window.
+    frames start with the window. Raises ValueError for a model without a window.
     """
-    if not hasattr(model.net, "window"):
-        raise ValueError(f"{model.name} streams: it has no window to be given whole")
+    if not hasattr(getattr(model, "net", None), "window"):
+        raise ValueError(f"{model.name} looks at no window: none can be given whole")
     module = Whole(Served(model.net, model.calibrations, target)).eval()
     shape = (2, model.net.window, contract.width)
     proto = _exported(module, [shape], ["rows"], ["scores"], ({0: torch.export.Dim("batch", min=1, max=4096)},))

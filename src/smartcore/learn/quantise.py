@@ -69,6 +69,7 @@ def quantise(
     rows: raw rows (n, k) in order, some hundreds and more; label: their classes (n,), -1 unknown, for the macro-F1.
     """
     plain = Model.load(path)
+    out.unlink(missing_ok=True)  # of an earlier export
     products = {"MatMul", "Gemm"}
     proto = onnx.load(str(path))
     if not any(node.op_type in products for node in proto.graph.node):

@@ -81,6 +81,16 @@ def train(
     began = time.monotonic()
     if out.suffix in NOT_MODELS:
         raise ValueError(f"{out.name}: a trained model is no {out.suffix} file; .pt or .model would do")
+    if out.is_dir():
+        raise ValueError(f"{out} is a folder; the trained model is a file, such as {out / name}.pt")
+    if checkpoint is not None and estimator.family(name) != "net":
+        raise ValueError(f"a checkpoint is of nets; {name} is trained at once")
+    # What is missing shows now, not after hours.
+    for module in ("sklearn", *(["matplotlib"] if plots is not None else [])):
+        if importlib.util.find_spec(module) is None:
+            raise ModuleNotFoundError(f"No module named {module!r}", name=module)
+    for folder in (out.parent, *([plots] if plots is not None else [])):
+        folder.mkdir(parents=True, exist_ok=True)
     given = {**(quick(name) if draft else {}), **(settings or {})}
     if estimator.family(name) == "net":
         given = {"device": device, "checkpoint": checkpoint, **given}
@@ -90,7 +100,6 @@ def train(
     screen.done()  # training has a bar of its own
     model.fit(market.train, market.valid, seed)
     took = time.monotonic() - began
-    out.parent.mkdir(parents=True, exist_ok=True)
     model.save(out)
     screen.progress("test")
     prob = estimator.probabilities(model, market.test)
@@ -140,7 +149,7 @@ def train(
             }
             for i, horizon in enumerate(market.plan.horizons)
         ],
-        "golden": [[None if np.isnan(v) else float(str(v)) for v in row] for row in market.golden],
+        "golden": [[float(str(v)) if np.isfinite(v) else None for v in row] for row in market.golden],
     }
     out.with_suffix(".json").write_text(json.dumps(record, indent=1, allow_nan=False) + "\n")
     first = market.test[0].part(0, KEPT)
@@ -249,6 +258,8 @@ def export(
     trained = Trained.read(path)
     which = trained.target(target)
     model = estimator.load(path)
+    if windows and not hasattr(getattr(model, "net", None), "window"):
+        raise ValueError(f"{model.name} looks at no window: none can be given whole")
     screen.progress("exporting")
     contract = model.export(out, trained.contract(out.stem, which), trained.golden, target=which)
     report = check(
