@@ -38,9 +38,18 @@ def rewritten(name: str, path: Path, *changes: Change) -> Path:
 
 
 def free(file: Any, contract: Contract) -> Contract:
-    """The first dimension of every input and output is free."""
+    """The first dimension of every input and output is free, and of what a Reshape makes."""
+    from onnx import numpy_helper
+
     for tensor in [*file.graph.input, *file.graph.output]:
         tensor.type.tensor_type.shape.dim[0].dim_param = "batch"
+    shapes = {node.input[1] for node in file.graph.node if node.op_type == "Reshape"}
+    for constant in file.graph.initializer:
+        if constant.name in shapes:
+            shape = numpy_helper.to_array(constant).copy()
+            if shape[0] == 1 and -1 not in shape:
+                shape[0] = -1
+                constant.CopyFrom(numpy_helper.from_array(shape, constant.name))
     return replace(contract, dynamic=True)
 
 
