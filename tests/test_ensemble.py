@@ -380,7 +380,7 @@ def test_a_target_that_validation_cannot_judge_stays_uncalibrated():
     np.testing.assert_allclose(estimator.probabilities(model, [valid]).sum(2), 1)
 
 
-def test_what_cannot_be_is_refused():
+def test_what_cannot_be_is_refused(tmp_path):
     with pytest.raises(ValueError, match="no ensemble 'vote': there is average"):
         ensemble.build("vote", COLUMNS)
     with pytest.raises(ValueError, match="oak"):
@@ -391,8 +391,18 @@ def test_what_cannot_be_is_refused():
         ensemble.build("dynamic", ("a", "b"), members=(TREES,)).fit([], [])
     with pytest.raises(TypeError, match="luck"):
         ensemble.build("stacking", COLUMNS, members=(TREES,), luck=1)
-    with pytest.raises(RuntimeError, match="average is not fitted"):
-        ensemble.build("average", COLUMNS, members=(TREES,)).logits([series(10, 1)])
+    with pytest.raises(ValueError, match="members of average: one or more"):
+        ensemble.build("average", COLUMNS, members=())
+    with pytest.raises(ValueError, match="members have no checkpoint"):
+        ensemble.build("average", COLUMNS, members=(GRU | {"checkpoint": "gru.pt"},))
+    bare = ensemble.build("average", COLUMNS, members=(TREES,))
+    for act in (
+        lambda: bare.logits([series(10, 1)]),
+        lambda: bare.save(tmp_path / "x"),
+        lambda: bare.export(tmp_path / "x", contract(), None),
+    ):
+        with pytest.raises(RuntimeError, match="average is not fitted"):
+            act()
 
 
 # --- fused files ----------------------------------------------------------------------------------

@@ -153,6 +153,8 @@ def test_fields_go_to_the_net_first_and_then_to_its_training():
 def test_what_is_not_fitted_or_no_model_says_so(market, tmp_path):
     with pytest.raises(RuntimeError, match="gru is not fitted"):
         estimator.build("gru", COLUMNS).logits(market[2])
+    with pytest.raises(RuntimeError, match="gru is not fitted"):
+        estimator.build("gru", COLUMNS).export(tmp_path / "gru.onnx", None, None)
     with pytest.raises(FileNotFoundError, match="smartcore train"):
         estimator.load(tmp_path / "absent.pt")
     (tmp_path / "other.pt").write_bytes(b"nothing of the kind")

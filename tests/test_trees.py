@@ -204,6 +204,20 @@ def test_rows_count_by_their_weight(name):
         assert hit > 0.6 if heavy == 0 else hit < 0.4
 
 
+def test_contract_of_other_columns_or_classes_is_refused(tmp_path):
+    """A file that said so would be fed other columns than those it learned, and load."""
+    model, right = grown("random_forest"), contract()
+    turned = replace(right, columns=COLUMNS[::-1])
+    with pytest.raises(ValueError, match=r"contract's columns are e, d, c.*the model reads a, b, c"):
+        model.export(tmp_path / "toy.onnx", turned, None)
+    with pytest.raises(ValueError, match="2 classes in the contract, 3 in the model"):
+        model.export(tmp_path / "toy.onnx", contract(2), None)
+    with pytest.raises(ValueError, match="target 2: the model has 2, counted from 0"):
+        model.export(tmp_path / "toy.onnx", right, None, target=2)
+    with pytest.raises(ValueError, match="3 horizons in the contract, 2 targets"):
+        model.export(tmp_path / "toy.onnx", replace(right, horizons=("1s", "2s", "3s")), None)
+
+
 @pytest.mark.parametrize("name", ["xgboost", "random_forest"])
 def test_a_file_may_answer_for_every_target(name, tmp_path):
     model, rows = grown(name), holes(50, 0.1)
@@ -253,13 +267,24 @@ def test_what_cannot_be_is_refused(tmp_path):
     pytest.importorskip("sklearn", reason="part of [test]")
     with pytest.raises(TypeError, match="wind"):
         trees.build("random_forest", COLUMNS, wind=1)
-    with pytest.raises(RuntimeError, match="random_forest is not fitted"):
-        trees.build("random_forest", COLUMNS).raw(holes(3, 0))
+    bare = trees.build("random_forest", COLUMNS)
+    for act in (
+        lambda: bare.raw(holes(3, 0)),
+        lambda: bare.save(tmp_path / "x"),
+        lambda: bare.export(tmp_path / "x", contract(), None),
+    ):
+        with pytest.raises(RuntimeError, match="random_forest is not fitted"):
+            act()
     s = series(100, 1)
     blank = Series(s.ts, s.rows, s.mid, np.full_like(s.label, -1))
     with pytest.raises(ValueError, match="95 training and 0 validation rows"):
         trees.build("random_forest", COLUMNS, **SMALL["random_forest"]).fit([s], [blank])
     (tmp_path / "x").write_bytes(b"nonsense")
+    with pytest.raises(ValueError, match="no archive of a trained model"):
+        trees.load(tmp_path / "x")
+    blob = bytearray(archive.pack({"name": "random_forest", "text": list(range(999))}, {}))
+    blob[200:220] = bytes(20)
+    (tmp_path / "x").write_bytes(blob)
     with pytest.raises(ValueError, match="no archive of a trained model"):
         trees.load(tmp_path / "x")
     (tmp_path / "x").write_bytes(archive.pack({"format": 99}, {}))

@@ -1,5 +1,5 @@
-"""Made model-layout1-gru.onnx and model-layout1-gbdt.onnx, small files of contract layout 1 that every later release
-must load. Run it for a new layout only, with the new number; never again for an old one.
+"""Makes small files of the present contract layout, a net and trees, that every later release must load. Run it for a
+new layout only, never again for an old one: what lies here of layout 1 was made by the release that had it first.
 """
 
 from __future__ import annotations

@@ -76,7 +76,8 @@ class Source:
 
 
 def sources(models: Sequence[Steps], engine: Engine, max_missing: float) -> tuple[Source, ...]:
-    """Bind the models to the engine's features: trees are the ensemble, whatever else is the sequence model.
+    """Bind the models to the engine's features: trees, and ensembles and fused files whatever is in them, are
+    the ensemble; all else is the sequence model.
 
     Raises ValueError for two of one sort, ContractMismatch for a model trained on other features or other bars.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,8 +28,9 @@ def unpack(blob: bytes) -> tuple[dict[str, Any], dict[str, bytes]]:
         with zipfile.ZipFile(io.BytesIO(blob)) as archive:
             files = {name: archive.read(name) for name in archive.namelist()}
         about = json.loads(files.pop(ABOUT))
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise ValueError(f"no archive of a trained model: {error}") from error
-    if about["format"] > FORMAT:
+        newer = about["format"] > FORMAT
+    except (zipfile.BadZipFile, zlib.error, LookupError, TypeError, ValueError) as error:
+        raise ValueError(f"no archive of a trained model: {type(error).__name__}: {error}") from error
+    if newer:
         raise ValueError(f"an archive of format {about['format']}, newer than {FORMAT}")
     return about, files

@@ -98,6 +98,10 @@ class Ensemble(ABC):
         self.method = known_method(calibration)
         self.config = self.Config(**{k: tuple(v) if isinstance(v, list) else v for k, v in config.items()})
         self.wanted = tuple({"name": m} if isinstance(m, str) else dict(m) for m in members)
+        if not self.wanted:
+            raise ValueError(f"members of {self.name}: one or more")
+        if any(m.get("checkpoint") for m in self.wanted):
+            raise ValueError("members have no checkpoint: each is trained once a fold, and a file is of one training")
         for i in range(len(self.wanted)):
             self._member(i)  # refuse now what cannot be, not after hours
         self.members: list[Any] = []
@@ -144,8 +148,7 @@ class Ensemble(ABC):
     def _weighed(self, train: Sequence[Series], valid: Sequence[Series]) -> Self:
         """Weights from out-of-fold predictions, then the calibration."""
         told = self.out_of_fold
-        if told is None:
-            raise RuntimeError(f"{self.name} is not fitted: call fit() or load() a file")
+        assert told is not None
         label, rows = (np.concatenate([getattr(s, name) for s in train]) for name in ("label", "rows"))
         self.blends, self.losses = [], []
         for t in range(self.targets):
@@ -170,8 +173,7 @@ class Ensemble(ABC):
 
     def told(self, series: Sequence[Series]) -> NDArray[np.float64]:
         """What each member says: calibrated probabilities (n, members, targets, classes)."""
-        if not self.members:
-            raise RuntimeError(f"{self.name} is not fitted: call fit() or load() a file")
+        self._fitted()
         return np.stack([estimator.probabilities(m, series) for m in self.members], axis=1)
 
     def agreement(self, series: Sequence[Series]) -> NDArray[np.float64]:
@@ -199,9 +201,12 @@ class Ensemble(ABC):
         dynamic: bool = False,
     ) -> Contract:
         """Write members, blend and calibration of one target as one graph; return the contract as written."""
+        from smartcore.learn.export import fits
         from smartcore.learn.fuse import fuse
 
+        self._fitted()
         contract = replace(contract, kind=self.name, horizons=())
+        fits(self, contract, target)
         with tempfile.TemporaryDirectory() as folder:
             parts = [Path(folder) / f"{i}.onnx" for i in range(len(self.members))]
             for part, member in zip(parts, self.members, strict=True):
@@ -218,6 +223,7 @@ class Ensemble(ABC):
 
     def save(self, path: Path) -> None:
         """An archive (``learn.archive``) with a file for every member."""
+        self._fitted()
         about = {
             "family": "ensemble",
             "name": self.name,
@@ -254,6 +260,10 @@ class Ensemble(ABC):
                 part.write_bytes(files[f"members/{i}"])
                 out.members.append(estimator.load(part))
         return out
+
+    def _fitted(self) -> None:
+        if not self.members:
+            raise RuntimeError(f"{self.name} is not fitted: call fit() or load() a file")
 
     def _member(self, i: int) -> Any:
         """A fresh member."""

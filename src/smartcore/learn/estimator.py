@@ -249,6 +249,7 @@ class NetEstimator:
     ) -> Any:
         from smartcore.learn.export import export_estimator
 
+        self._fitted()
         return export_estimator(self, Path(path), contract, golden, target=target, dynamic=dynamic)
 
     def save(self, path: Path) -> None:

@@ -83,12 +83,25 @@ class Whole(torch.nn.Module):
         return self.served.probabilities(net.look(x), self.served.target)
 
 
+def fits(model: Any, contract: Contract, target: int) -> None:
+    """That a contract is one of this estimator. Raises ValueError; a file would read other columns, or in another
+    order, than those that were learned.
+    """
+    if contract.columns != model.columns:
+        said, own = (", ".join(names) for names in (contract.columns, model.columns))
+        raise ValueError(f"the contract's columns are {said}; the model reads {own}, in this order")
+    if len(contract.classes) != model.classes:
+        raise ValueError(f"{len(contract.classes)} classes in the contract, {model.classes} in the model")
+    if contract.horizons and len(contract.horizons) != model.targets:
+        raise ValueError(f"{len(contract.horizons)} horizons in the contract, {model.targets} targets in the model")
+    if not 0 <= target < model.targets:
+        raise ValueError(f"target {target}: the model has {model.targets}, counted from 0")
+
+
 def served(model: Any, contract: Contract, target: int = 0) -> Served:
     """The net of a fitted ``estimator.NetEstimator`` as its file holds it."""
-    several = contract.horizons
-    if several and len(several) != model.targets:
-        raise ValueError(f"{len(several)} horizons in the contract, {model.targets} targets in the model")
-    return Served(model.net, model.calibrations, target, bool(several)).eval()
+    fits(model, contract, target)
+    return Served(model.net, model.calibrations, target, bool(contract.horizons)).eval()
 
 
 def export_estimator(

@@ -55,6 +55,8 @@ def fuse(
 
     Raises ContractMismatch where parts disagree (``ALIKE``) or were made of columns computed otherwise.
     """
+    if not parts:
+        raise ValueError("no files to make one of")
     models = [onnx.load(str(part)) for part in parts]
     contracts = [Contract.from_metadata({p.key: p.value for p in model.metadata_props}) for model in models]
     blend, calibration = blend or Average.equal(len(models)), calibration or none()

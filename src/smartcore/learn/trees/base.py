@@ -190,8 +190,7 @@ class Trees(ABC):
 
     def raw(self, rows: Rows, target: int = 0) -> Floats:
         """Logits (n, classes) of raw rows (n, k), by the library itself."""
-        if not self.models:
-            raise RuntimeError(f"{self.name} is not fitted: call fit() or load() a file")
+        self._fitted()
         return self.scores(self.models[target], np.ascontiguousarray(known(rows), np.float32))
 
     def prob(self, rows: Rows, target: int = 0) -> NDArray[np.float64]:
@@ -211,11 +210,11 @@ class Trees(ABC):
         """
         from onnx import TensorProto, helper, numpy_helper
 
-        from smartcore.learn.export import OPSET, write
+        from smartcore.learn.export import OPSET, fits, write
 
+        self._fitted()
+        fits(self, contract, target)
         several = contract.horizons
-        if several and len(several) != self.targets:
-            raise ValueError(f"{len(several)} horizons in the contract, {self.targets} targets in the model")
         rows: int | str = "batch" if dynamic else 1
         outputs = [helper.make_tensor_value_info("scores", TensorProto.FLOAT, [rows, self.classes])]
         nodes, values, own = [], [], []
@@ -263,6 +262,7 @@ class Trees(ABC):
 
     def save(self, path: Path) -> None:
         """An archive (``learn.archive``) with the library's own file for every target."""
+        self._fitted()
         about = {
             "family": "tree",
             "name": self.name,
@@ -285,6 +285,10 @@ class Trees(ABC):
         out.calibrations = tuple(Calibration.of(record) for record in about["calibrations"])
         out.models = [out.unpack(files[f"{i}{cls.suffix}"]) for i in range(out.targets)]
         return out
+
+    def _fitted(self) -> None:
+        if not self.models:
+            raise RuntimeError(f"{self.name} is not fitted: call fit() or load() a file")
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(columns={len(self.columns)}, targets={self.targets}, {self.config})"
