@@ -165,6 +165,14 @@ def test_reset_of_some(gru):
     assert batch.snapshot() == fresh and np.isnan(batch.all_scores).all()
 
 
+@pytest.mark.parametrize("kind", [np.float32, int, list])
+def test_rows_of_other_numbers_are_taken(gru, kind):
+    rows = np.arange(2.0 * gru.contract.width).reshape(2, -1)
+    other = rows.tolist() if kind is list else rows.astype(kind)
+    for which in (None, [1]):
+        np.testing.assert_array_equal(gru.batch(2).step(other, which), gru.batch(2).step(rows, which))
+
+
 def test_warm_is_history_from_a_fresh_state(gru):
     table = tables(gru, 40)
     batch = gru.batch(N)

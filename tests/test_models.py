@@ -154,6 +154,14 @@ def test_files_of_older_releases_load():
         assert Model.load(file).contract.golden is not None  # and its golden rows gave their scores
 
 
+@pytest.mark.parametrize("kind", [np.float32, int, list])
+def test_rows_of_other_numbers_are_taken(kind):
+    model, plain = Model.load("gru"), Model.load("gru")
+    row = np.arange(model.contract.width, dtype=np.float64)
+    other = row.tolist() if kind is list else row.astype(kind)
+    np.testing.assert_array_equal(model.step(other), plain.step(row))
+
+
 def test_unknown_name_lists_the_shipped_ones():
     with pytest.raises(FileNotFoundError, match="gbdt, gru"):
         Model.load("no_such_model")

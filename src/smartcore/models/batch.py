@@ -77,6 +77,8 @@ class Batch:
             theirs in that order, (m, classes). The others' states stay, to the last bit. Gathering costs about 10 us
             and a copy of the states that are stepped: where it is mostly one at a time, forks are better.
         """
+        if not isinstance(rows, np.ndarray) or rows.dtype != np.float64:
+            rows = np.asarray(rows, np.float64)
         if rows.shape != (self._n, self._width):
             raise ContractMismatch(
                 f"rows of shape {rows.shape}, a batch of model {self.contract.name!r} for {self._n} instruments "

@@ -126,15 +126,18 @@ class Model:
         """One row in, calibrated probabilities (down, flat, up) out, a new float64 (3,); the state moves on by one.
 
         ``row`` is float64 (n,), a row of the bound feature set (``Engine.row``); unbound, the contract's
-        columns in order. Values not known yet (NaN) are the graph's business: ``contract.missing`` says what
-        it does, :attr:`missing` counts them.
+        columns in order. What is not float64 is made so. Values not known yet (NaN) are the graph's business:
+        ``contract.missing`` says what it does, :attr:`missing` counts them.
         """
         if len(row) != self._width:
             raise ContractMismatch(
                 f"row of {len(row)} values, model {self.contract.name!r} is bound to rows of {self._width}: "
                 "bind() it to the feature set that the row is of"
             )
-        row.take(self._index, None, self._gathered, "clip")  # "raise", the default, copies `out` first
+        try:
+            row.take(self._index, None, self._gathered, "clip")  # "raise", the default, copies `out` first
+        except (AttributeError, TypeError):  # a list, or numbers of another kind
+            np.asarray(row, np.float64).take(self._index, None, self._gathered, "clip")
         self._input[...] = self._gathered
         self._session.run_with_iobinding(self._turns[self._steps & 1])
         self._steps += 1
