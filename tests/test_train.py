@@ -13,7 +13,7 @@ from smartcore.learn.data import Barrier, Move, Series, Windows, fit_rules, labe
 
 torch = pytest.importorskip("torch", reason="nets are trained by torch, part of [test]")
 
-from smartcore.learn import train  # noqa: E402
+from smartcore.learn import estimator, train  # noqa: E402
 from smartcore.learn.nets import build  # noqa: E402
 from smartcore.learn.nets.base import NetConfig, WindowNet  # noqa: E402
 
@@ -390,6 +390,19 @@ def test_bfloat16_is_asked_for_and_learns():
     half = train.fit(gru(), DATA, VALID, replace(config, precision="bfloat16"), device="cpu")
     full = train.fit(gru(), DATA, VALID, config, device="cpu")
     assert half.history != full.history and half.best == pytest.approx(full.best, abs=0.05)
+
+
+@pytest.mark.parametrize("name", ["gru", "mixer", "logistic"])
+def test_a_recording_of_which_nothing_is_left_changes_nothing(name):
+    """What ``purge`` and ``part`` give where all of a recording is too near."""
+    config = {"gru": {"hidden": 4, "encoder": 4}, "mixer": {"window": 6}, "logistic": {}}[name]
+    config |= {} if name == "logistic" else {"rounds": 2, "updates": 2, "batch": 4, "length": 32, "burn": 4}
+    none = DATA[0].part(0, 0)
+    said = []
+    for train_on, judged_on in ((DATA, VALID), ([none, *DATA, none], [none, *VALID, none])):
+        made = estimator.build(name, "abcd", device="cpu", **config).fit(train_on, judged_on, seed=1)
+        said.append(made.logits([VALID[0], none] if train_on is not DATA else VALID[:1]))
+    np.testing.assert_allclose(*said, atol=1e-6)
 
 
 def test_refusals():

@@ -56,7 +56,7 @@ def solve(net: Linear, series: Sequence[Series], steps: int = 200) -> tuple[tupl
     x, y, worth = [], [], []
     share = min(1.0, net.config.most / max(1, sum(map(len, series))))
     with torch.no_grad():
-        for one in series:
+        for one in filter(len, series):
             pick = np.unique(np.linspace(0, len(one) - 1, max(1, int(share * len(one)))).astype(int))
             parts, means = [], None
             for rows in torch.from_numpy(one.rows).split(1024):  # of running means the cost grows with the square

@@ -216,7 +216,7 @@ class _Laid:
         self.label = torch.zeros(windows.size, targets, dtype=torch.int8, device=device)
         self.worth = torch.zeros(windows.size, targets, device=device)
         self.young = torch.zeros(windows.size, dtype=torch.bool, device=device)
-        self.young[torch.from_numpy(windows.first)] = True
+        self.young[torch.from_numpy(windows.first[windows.count > 0])] = True
         for s, first in zip(series, windows.first.tolist(), strict=True):
             self._fill(net, first, np.asarray(s.rows, np.float32))
             known = s.label >= 0
@@ -267,6 +267,7 @@ def _streamed(net: Any, laid: _Laid) -> Tensor:
     device = laid.x.device
     first, count = laid.windows.first, laid.windows.count
     order = np.argsort(-count, kind="stable")
+    order = order[count[order] > 0]
     at = np.concatenate([[0], np.cumsum(count)])
     config = net.config
     out = torch.empty(int(at[-1]), config.targets, config.classes, device=device)
