@@ -232,12 +232,17 @@ def test_what_is_not_installed_is_said_before_the_training(name, options, bars_f
     assert not (tmp_path / "out").exists()
 
 
-def test_a_model_without_a_window_has_none_to_give_whole(bars_file, tmp_path):
+def test_what_a_trained_model_cannot_do_is_said(bars_file, tmp_path):
     trained = tmp_path / "m.pt"
     options = ("--horizon", "9 rows", "--set", "trees=4", "--set", "depth=3")
     document("train", "--model", "random_forest", "--data", bars_file, "--out", trained, *options)
+    code, _, err = smartcore("run", "--model", trained, "--data", bars_file)
+    assert code == 2 and f"smartcore export {trained} makes the file that runs" in err
     code, _, err = smartcore("export", trained, "--windows", "--quick")
     assert code == 2 and "random_forest looks at no window" in err and not trained.with_suffix(".onnx").exists()
+    trained.with_suffix(".npz").write_bytes(b"damaged")
+    code, _, err = smartcore("export", trained, "--quick")
+    assert code == 2 and "m.npz is not what smartcore train wrote" in err
 
 
 def test_a_changed_file_fails_its_check(bars_file, tmp_path):

@@ -483,6 +483,9 @@ def _models(wanted: str) -> list[sc.Model]:
     if wanted == "none":
         return []
     names = builtin() if wanted == "auto" else tuple(name.strip() for name in wanted.split(",") if name.strip())
+    for path in map(Path, names):
+        if path.suffix != ".onnx" and path.is_file() and path.with_suffix(".json").is_file():
+            raise Refused(f"{path.name} is a trained model: smartcore export {path} makes the file that runs")
     return [sc.Model.load(name) for name in names]
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import time
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -186,8 +187,11 @@ class Trained:
         kept = path.with_suffix(".npz")
         if not kept.is_file():
             return cls(path, record, None, None)
-        with np.load(kept) as arrays:
-            return cls(path, record, arrays["rows"], arrays["label"])
+        try:
+            with np.load(kept) as arrays:
+                return cls(path, record, arrays["rows"], arrays["label"])
+        except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise InvalidData(f"{kept.name} is not what smartcore train wrote: train again, or remove it") from error
 
     @property
     def horizons(self) -> tuple[str, ...]:
