@@ -32,16 +32,16 @@ def command(
     about: str | None, name: str, rows: bool = True, more: Callable[[argparse.ArgumentParser], object] | None = None
 ) -> argparse.Namespace:
     """The command line of a table: ``prepare`` where it makes ``rows`` of recordings, ``run`` with what ``more`` adds
-    to it, ``report``."""
+    to it, ``report``. What ``--quick`` makes lies in folders of its own: it must not pass for the table's, nor stop it.
+    """
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     stages = parser.add_subparsers(dest="stage", required=True)
-    out, prepared = ROOT / "out" / name, ROOT / "out" / f"{name}_rows"
     for stage in ("prepare", "run", "report")[not rows :]:
         sub = stages.add_parser(stage)
         sub.add_argument("--quick", action="store_true", help="small, to see that it runs")
-        sub.add_argument("--out", type=Path, default=prepared if stage == "prepare" else out)
+        sub.add_argument("--out", type=Path)
         if rows and stage != "prepare":
-            sub.add_argument("--rows", type=Path, default=prepared, help="what prepare wrote")
+            sub.add_argument("--rows", type=Path, help="what prepare wrote")
         if stage == "report":
             sub.add_argument("--results", type=Path, help=f"folder of {name}.json and {name}.md")
         if stage == "run":
@@ -56,6 +56,11 @@ def command(
             if more is not None:
                 more(sub)
     told = parser.parse_args()
+    folder = ROOT / "out" / (f"{name}_quick" if told.quick else name)
+    prepared = folder.with_name(f"{folder.name}_rows")
+    told.out = told.out or (prepared if told.stage == "prepare" else folder)
+    if rows and told.stage != "prepare":
+        told.rows = told.rows or prepared
     if told.stage == "report" and told.results is None:
         told.results = ROOT / "out" / "results" if told.quick else ROOT / "bench" / "results"
     if told.stage == "run" and told.quick:

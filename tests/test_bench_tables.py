@@ -74,6 +74,20 @@ def test_a_job_done_twice_counts_once(tmp_path):
     assert [p.name for p in jobs.results(tmp_path)] == ["goog--last_move--0.json"]
 
 
+@pytest.mark.parametrize("stage", ["prepare", "run", "report"])
+def test_what_quick_makes_is_never_taken_for_the_table_s(stage, monkeypatch):
+    def folders(*more):
+        monkeypatch.setattr(sys, "argv", ["table.py", stage, *more])
+        found = jobs.command("", "table")
+        return {found.out, getattr(found, "rows", found.out)}
+
+    whole, quick = folders(), folders("--quick")
+    assert not whole & quick and {path.parent for path in whole | quick} == {jobs.ROOT / "out"}
+    assert folders("--quick", "--out", "here") == {Path("here"), *(quick if stage != "prepare" else ())} - {
+        jobs.ROOT / "out" / "table_quick"
+    }
+
+
 def test_a_run_ends_when_its_time_is_up(tmp_path, capfd):
     begun = time.time()
     todo = [("slow", 0), ("slow", 1), ("fine", 2)]
