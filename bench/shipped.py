@@ -117,6 +117,8 @@ def report(out: Path, results: Path) -> None:
     from smartcore.learn import evaluate
 
     records = [json.loads(p.read_text()) for p in sorted(out.glob("*--*.json"))]
+    if not records:
+        raise SystemExit(f"nothing in {out}: run first")
     tables: dict[str, dict[str, Any]] = {}
     for name in MARKETS:
         rows = {}

@@ -20,6 +20,7 @@ import fi2010 as fi2010_table
 import jobs
 import minutes as minutes_table
 import orderbook as orderbook_table
+import shipped as shipped_table
 from test_datasets import coin
 from test_datasets import table as days_table
 from test_datasets import write as write_fi2010
@@ -86,6 +87,12 @@ def test_what_quick_makes_is_never_taken_for_the_table_s(stage, monkeypatch):
     assert folders("--quick", "--out", "here") == {Path("here"), *(quick if stage != "prepare" else ())} - {
         jobs.ROOT / "out" / "table_quick"
     }
+
+
+def test_a_report_of_nothing_writes_nothing(tmp_path):
+    with pytest.raises(SystemExit, match="run first"):
+        shipped_table.report(tmp_path, tmp_path / "results")
+    assert not any(tmp_path.iterdir())
 
 
 def test_a_run_ends_when_its_time_is_up(tmp_path, capfd):
