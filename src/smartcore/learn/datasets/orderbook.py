@@ -122,7 +122,7 @@ def replay(events: NDArray[np.void], columns: tuple[str, ...], name: str) -> Rec
     )
     rows, mid = np.full((len(ends), len(columns)), np.nan, np.float32), np.full(len(ends), np.nan)
     begin = 0
-    for i, end in enumerate(ends):
+    for i, end in enumerate(ends.tolist()):
         engine.run(events[begin : end + 1], sample="365d")
         rows[i], mid[i] = engine.row, engine.book.mid
         begin = end + 1
