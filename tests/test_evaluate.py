@@ -166,11 +166,13 @@ def test_floors_of_two_classes():
 def test_persistence_repeats_the_last_label_that_is_over(label, horizon, random):
     label = np.array(label)
     ts = np.cumsum([random.choice([0, 1, 1, 3]) for _ in label])
-    expected = [max(((t, j) for j, t in enumerate(ts) if t + horizon <= now), default=(0, None))[1] for now in ts]
-    found = evaluate.past_label(label, horizon, ts)
-    assert found.tolist() == [-1 if j is None else label[j] for j in expected]
-    rows = evaluate.past_label(label, horizon)
-    assert rows.tolist() == [-1] * min(horizon, len(label)) + label[: max(len(label) - horizon, 0)].tolist()
+
+    def said(clock, now):
+        return next((label[j] for j in range(len(label))[::-1] if clock[j] + horizon <= now and label[j] >= 0), -1)
+
+    assert evaluate.past_label(label, horizon, ts).tolist() == [said(ts, now) for now in ts]
+    rows = range(len(label))
+    assert evaluate.past_label(label, horizon).tolist() == [said(rows, now) for now in rows]
 
 
 def test_floors_of_recordings_and_of_an_estimator():
@@ -818,3 +820,19 @@ print(*sorted({"torch", "sklearn", "matplotlib", "pandas", "lightgbm", "onnx", "
     done = subprocess.run([sys.executable, "-c", program, str(PACKAGE)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == []
+
+
+def test_persistence_says_the_last_label_that_is_known():
+    label = np.array([2, -1, 0, -1, -1, 1])
+    assert evaluate.past_label(label, 1).tolist() == [-1, 2, 2, 0, 0, 0]
+    ts = np.array([0, 10, 20, 30, 40, 50])
+    assert evaluate.past_label(label, 15, ts).tolist() == [-1, -1, 2, 2, 0, 0]
+    assert evaluate.past_label(label[:0], 1).tolist() == []
+
+
+def test_bets_and_holdings_that_cannot_be():
+    assert evaluate.bets_needed(0.5) == np.inf and 4_000 < evaluate.bets_needed(0.52) < 6_000
+    with pytest.raises(ValueError, match="accuracy 1"):
+        evaluate.bets_needed(1.2)
+    with pytest.raises(ValueError, match="hold 0"):
+        evaluate.positions(np.full((3, 2), 0.5), hold=0)

@@ -31,7 +31,10 @@ def positions(prob: Floats, threshold: float = 0.0, hold: int = 1) -> NDArray[np
     A row bets one up where P(up) - P(down) is above ``threshold``, one down where it is below -``threshold``. Each bet
     stands for ``hold`` rows, its horizon, and the position is the mean of those that stand: so a forecast over 20 rows
     is not turned over at each row. (Overlapping portfolios: Jegadeesh and Titman 1993, Journal of Finance 48:65-91.)
+    ValueError for a ``hold`` below 1.
     """
+    if hold < 1:
+        raise ValueError(f"hold {hold}: at least one row")
     s = signal(prob)
     bet = np.where(np.abs(s) > threshold, np.sign(s), 0.0)
     total = np.concatenate([np.zeros(hold), bet.cumsum()])
@@ -134,7 +137,12 @@ def break_even_accuracy(move: float, round_trip: float) -> float:
 def bets_needed(accuracy: float, power: float = 0.8, level: float = 0.05) -> float:
     """*Independent* bets that tell ``accuracy`` from 1/2 in a two-sided test, normal approximation.
 
-    Bets of overlapping horizons are not independent; divide rows by the block length of ``bootstrap``.
+    Bets of overlapping horizons are not independent; divide rows by the block length of ``bootstrap``. Infinite for an
+    accuracy of 1/2. ValueError for one that is not between 0 and 1.
     """
+    if not 0 <= accuracy <= 1:
+        raise ValueError(f"accuracy {accuracy}: a share from 0 to 1")
+    if accuracy == 0.5:
+        return math.inf
     z, power_z = NormalDist().inv_cdf(1 - level / 2), NormalDist().inv_cdf(power)
     return ((z * 0.5 + power_z * math.sqrt(accuracy * (1 - accuracy))) / (accuracy - 0.5)) ** 2

@@ -62,14 +62,17 @@ def floors(
 
 
 def past_label(label: Labels, horizon: int, ts: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
-    """The last label (n,) whose horizon was over at each row, -1 where there is none.
+    """The last known label (n,) whose horizon was over at each row, -1 where there is none.
 
     ``horizon`` counts rows, or nanoseconds where ``ts`` (n,) is given. Of one unbroken recording: call it for each.
     """
     n = len(label)
     clock = np.arange(n) if ts is None else ts
-    then = np.searchsorted(clock, clock - horizon, side="right") - 1
-    return np.where(then < 0, -1, np.asarray(label, np.int64)[np.maximum(then, 0)])
+    known = np.asarray(label, np.int64)
+    newest = np.maximum.accumulate(np.where(known >= 0, np.arange(n), -1)) if n else np.zeros(0, np.int64)
+    over = np.searchsorted(clock, clock - horizon, side="right") - 1
+    then = np.where(over < 0, -1, newest[np.maximum(over, 0)])
+    return np.where(then < 0, -1, known[np.maximum(then, 0)])
 
 
 def last_return(price: Floats) -> NDArray[np.float64]:
