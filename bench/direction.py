@@ -284,11 +284,7 @@ def report(out: Path, results: Path) -> None:
         "quick": quick, "trained_on": jobs.machines(out), "datasets": datasets, "published": PUBLISHED,
         "draws": DRAWS, "block_days": BLOCK,
     }  # fmt: skip
-    results.mkdir(parents=True, exist_ok=True)
-    (results / "direction.json").write_text(json.dumps(result, indent=1) + "\n")
-    said = ("**Made with --quick: the numbers mean nothing.**\n\n" if quick else "") + text(result)
-    (results / "direction.md").write_text(said)
-    print(said)
+    jobs.publish(results, "direction", result, text(result))
 
 
 def _mean(values: Any) -> list[float]:

@@ -114,11 +114,7 @@ def report(out: Path, results: Path) -> None:
         "quick": quick, "setup": setup, "normalisation": normalisation, "features": features, "clean": clean,
         "trained_on": jobs.machines(out), "majority": records[0]["majority"], "models": table, "lobcast": LOBCAST,
     }  # fmt: skip
-    results.mkdir(parents=True, exist_ok=True)
-    (results / "fi2010.json").write_text(json.dumps(result, indent=1) + "\n")
-    said = ("**Made with --quick: the numbers mean nothing.**\n\n" if quick else "") + text(result)
-    (results / "fi2010.md").write_text(said)
-    print(said)
+    jobs.publish(results, "fi2010", result, text(result))
 
 
 def text(result: Mapping[str, Any]) -> str:

@@ -159,6 +159,17 @@ def results(folder: Path) -> list[Path]:
     return [found[name] for name in sorted(found)]
 
 
+def publish(folder: Path, name: str, result: dict[str, Any], page: str, indent: int | None = 1) -> None:
+    """Write a table, ``name.json`` and ``name.md``, and print the page; one of a quick run says so."""
+    if result["quick"]:
+        page = "**Made with --quick: the numbers mean nothing.**\n\n" + page
+    folder.mkdir(parents=True, exist_ok=True)
+    told = json.dumps(result, indent=indent, separators=None if indent else (",", ":"))
+    (folder / f"{name}.json").write_text(told + "\n")
+    (folder / f"{name}.md").write_text(page)
+    print(page)
+
+
 def machines(folder: Path) -> list[dict[str, Any]]:
     """The machines that :func:`run` ran on, each once."""
     out: list[dict[str, Any]] = []

@@ -312,11 +312,7 @@ def report(rows: Path, out: Path, results: Path) -> None:
         "trials": len(trials), "best": best, "deflated_sharpe": round(float(deflated), 6),
         "gains": sum(t["total"] > 0 for t in trials), "variants": trials,
     }  # fmt: skip
-    results.mkdir(parents=True, exist_ok=True)
-    (results / "minutes.json").write_text(json.dumps(result, indent=1) + "\n")
-    page = ("**Made with --quick: the numbers mean nothing.**\n\n" if any_quick else "") + text(result)
-    (results / "minutes.md").write_text(page)
-    print(page)
+    jobs.publish(results, "minutes", result, text(result))
 
 
 def text(result: Mapping[str, Any]) -> str:

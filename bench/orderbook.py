@@ -515,13 +515,7 @@ def report(out: Path, rows: Path | None, results: Path) -> None:
         "claims": claims(datasets), "control": control(datasets.get("random_walk", {})),
         "unit": UNIT, "block": BLOCK, "draws": DRAWS,
     }  # fmt: skip
-    results.mkdir(parents=True, exist_ok=True)
-    (results / "orderbook.json").write_text(json.dumps(result, separators=(",", ":")) + "\n")
-    said = text(result)
-    if quick:
-        said = "**Made with --quick: the numbers mean nothing.**\n\n" + said
-    (results / "orderbook.md").write_text(said)
-    print(said)
+    jobs.publish(results, "orderbook", result, text(result), indent=None)
 
 
 def main() -> int:

@@ -116,7 +116,7 @@ def report(out: Path, results: Path) -> None:
     """The table, best validation loss first."""
     from smartcore.learn import evaluate
 
-    records = [json.loads(p.read_text()) for p in sorted(out.glob("*--*.json"))]
+    records = [json.loads(p.read_text()) for p in jobs.results(out)]
     if not records:
         raise SystemExit(f"nothing in {out}: run first")
     tables: dict[str, dict[str, Any]] = {}
@@ -130,10 +130,8 @@ def report(out: Path, results: Path) -> None:
                 **{piece: evaluate.spread(r[piece] for r in runs) for piece in ("valid", "test")},
             }  # fmt: skip
         tables[name] = dict(sorted(rows.items(), key=lambda pair: pair[1]["valid"]["log_loss"][0]))
-    results.mkdir(parents=True, exist_ok=True)
     quick = any(r["quick"] for r in records)
     result = {"quick": quick, "trained_on": jobs.machines(out), "markets": tables}
-    (results / "shipped.json").write_text(json.dumps(result, indent=1) + "\n")
     lines = ["# Which model ships", "", (__doc__ or "").split("\n\n")[2].replace("\n", " "), ""]
     lines += [jobs.trained_on(result["trained_on"]), ""]
     for name, rows in tables.items():
@@ -149,10 +147,7 @@ def report(out: Path, results: Path) -> None:
             weights = f"{row['weights']:,}" if row["weights"] else ""
             lines.append(f"| {model} | {row['seeds']} | {weights} | " + " | ".join(cells) + " |")
         lines.append("")
-    text = "\n".join(lines)
-    lead = "**Made with --quick: the numbers mean nothing.**\n\n" if quick else ""
-    (results / "shipped.md").write_text(lead + text)
-    print(text)
+    jobs.publish(results, "shipped", result, "\n".join(lines))
 
 
 def main() -> int:

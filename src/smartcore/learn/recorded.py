@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from smartcore.errors import InvalidData
 from smartcore.kernels import labels
-from smartcore.learn.data import Barrier, Move, Rule, Series, digest, fit_rules, label, split
+from smartcore.learn.data import Barrier, Move, Rule, Series, digest, fit_rules, golden_rows, label, split
 from smartcore.models.contract import CLASSES
 
 RULES = ("smoothed", "fixed", "barrier")
@@ -118,10 +118,8 @@ class Market:
 
     @cached_property
     def golden(self) -> NDArray[np.float32]:
-        """(up to 16, k) test rows to ship: the first, where much may be unknown yet, and later ones that move."""
-        rows = self.test[0].rows
-        late = np.unique(np.linspace(len(rows) // 2, len(rows) - 1, 12).astype(int))
-        return np.concatenate([rows[:4], rows[late]])
+        """(up to 16, k) test rows to ship."""
+        return golden_rows(self.test[0])
 
 
 def simulated(seconds: float, seed: int = 1, regime: str = "mixed") -> tuple[NDArray[np.void], str]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from smartcore.learn import evaluate
-from smartcore.learn.data import Move, Series, digest, label, purge, sample
+from smartcore.learn.data import Move, Series, digest, golden_rows, label, purge, sample
 from smartcore.learn.recorded import iso
 from smartcore.market import events as ev
 from smartcore.market.simulator import TS0, simulate
@@ -123,10 +123,8 @@ class Data:
         }  # fmt: skip
 
     def golden(self) -> NDArray[np.float32]:
-        """(16, k) test rows to ship: the first of a recording, where much is unknown yet, and later ones that move."""
-        rows = self.test[0].rows
-        late = np.linspace(len(rows) // 2, len(rows) - 1, 12).astype(int)
-        return np.concatenate([rows[:4], rows[late]])
+        """(16, k) test rows to ship."""
+        return golden_rows(self.test[0])
 
 
 def make(config: Config = Config(), control: bool = False) -> Data:
