@@ -17,7 +17,7 @@ CSRC = ROOT / "csrc"
 
 # Each may use itself and what stands to its left. "face" is smartcore/__init__.py; to its right stands what
 # uses smartcore as a caller would, and so is out of the live path's reach.
-CPP_LAYERS = ["base", "market", "features", "engine", "bind"]
+CPP_LAYERS = ["base", "market", "features", "engine", "decide", "models", "bot", "bind"]
 LAYERS = [
     "errors", "_core", "market", "features", "models", "decide", "bot", "trade", "face",
     "serve", "kernels", "store", "learn", "cli",

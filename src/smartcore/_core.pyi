@@ -7,6 +7,7 @@ import collections.abc
 import numpy
 import numpy.typing
 import typing
+import typing_extensions
 
 __all__: list[str] = [
     "AUX",
@@ -14,14 +15,21 @@ __all__: list[str] = [
     "BASKET",
     "BOOK",
     "Book",
+    "COLUMNS",
+    "CONTEXT",
+    "DECISION",
     "DEPTH",
     "EVENT",
     "Engine",
     "FACTOR",
+    "GIVEN",
+    "INPUTS",
     "PEER",
+    "POLICY",
     "Panel",
     "QUOTE",
     "SCORE",
+    "SCORECARD",
     "SERIES",
     "SOURCES",
     "TRADE",
@@ -373,6 +381,14 @@ class Panel:
         Ticks of the clock so far.
         """
 
+def _decide(
+    arg0: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    arg1: typing_extensions.Buffer,
+    arg2: typing_extensions.Buffer,
+    arg3: typing.Any,
+    arg4: typing_extensions.Buffer,
+    arg5: typing_extensions.Buffer,
+) -> bytes: ...
 def _declare(
     outputs: int,
     warmup: int,
@@ -403,12 +419,59 @@ AUX: numpy.dtype[numpy.void]
 BAR: numpy.dtype[numpy.void]
 BASKET: numpy.dtype[numpy.void]
 BOOK: numpy.dtype[numpy.void]
+COLUMNS: dict = {
+    "technical": (
+        ("macd_12_26_9_histogram", -1.0, 1.0),
+        ("ema_distance_30", -1.0, 10.0),
+        ("di_14", -100.0, 100.0),
+        ("aroon_25", -100.0, 100.0),
+        ("rsi_14", 0.0, 100.0),
+        ("bollinger_20_2", -10.0, 10.0),
+        ("stochastic_14_3_k", 0.0, 100.0),
+        ("mfi_14", 0.0, 100.0),
+        ("trade_imbalance_10s", -1.0, 1.0),
+        ("queue_imbalance_l1", -1.0, 1.0),
+        ("ofi_l1_10s", -1000000000.0, 1000000000.0),
+    ),
+    "smart_money": (
+        ("market_structure_5", -1.0, 1.0),
+        ("market_structure_20", -1.0, 1.0),
+    ),
+    "regime": (
+        ("volatility_percentile_20_250", 0.0, 1.0),
+        ("efficiency_ratio_50", 0.0, 1.0),
+        ("adx_14", 0.0, 100.0),
+        ("di_14", -100.0, 100.0),
+        ("regression_slope_20", -10.0, 10.0),
+        ("regression_slope_100", -10.0, 10.0),
+        ("relative_volume_20", 0.0, 1000000000.0),
+    ),
+    "risk": (
+        ("fhs_500_sigma", 1e-12, 1.0),
+        ("fhs_500_var95", 1e-12, 1.0),
+        ("fhs_500_var99", 1e-12, 1.0),
+        ("fhs_500_es95", 1e-12, 1.0),
+        ("fhs_500_es99", 1e-12, 1.0),
+        ("fhs_short_500_var95", 1e-12, 1.0),
+        ("fhs_short_500_var99", 1e-12, 1.0),
+        ("fhs_short_500_es95", 1e-12, 1.0),
+        ("fhs_short_500_es99", 1e-12, 1.0),
+    ),
+    "book": (("spread", -10000.0, 10000.0), ("queue_imbalance_l1", -1.0, 1.0)),
+    "anomaly": (("lee_mykland_100", -1000000000.0, 1000000000.0)),
+}
+CONTEXT: numpy.dtype[numpy.void]
+DECISION: numpy.dtype[numpy.void]
 DEPTH: numpy.dtype[numpy.void]
 EVENT: numpy.dtype[numpy.void]
 FACTOR: numpy.dtype[numpy.void]
+GIVEN: numpy.dtype[numpy.void]
+INPUTS: numpy.dtype[numpy.void]
 PEER: numpy.dtype[numpy.void]
+POLICY: numpy.dtype[numpy.void]
 QUOTE: numpy.dtype[numpy.void]
 SCORE: numpy.dtype[numpy.void]
+SCORECARD: numpy.dtype[numpy.void]
 SERIES: tuple = (
     "other",
     "funding",

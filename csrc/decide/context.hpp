@@ -1,0 +1,39 @@
+// What decide() is given beside the row: what models said, and the circumstances of the moment.
+#pragma once
+#include "decide/words.hpp"
+
+namespace smartcore::decide {
+
+// What was said. A triple is (down, flat, up); NaN where there is none. A vote is -1 to 1, NaN: none (then the row's own is used).
+struct Given {
+    double triple[kModels][3];
+    double vote[kSources - kModels];  // smart money, technical
+    double novelty;                   // how unlike its training inputs the row is, in units of Policy::max_novelty; NaN unknown
+    std::int64_t age_ns;              // of the oldest triple
+    std::uint8_t calibrated, failed, fell_back;  // bits of models
+    std::uint8_t unused[5];
+};
+
+// Whoever holds the clock, the account and the book fills it in.
+struct Context {
+    std::int64_t ts, as_of;
+    std::int64_t sequence;
+    std::int64_t bar_ns;        // usual length of a bar
+    std::int64_t latency_ns;    // -1 unknown
+    double price;
+    double position;            // signed contracts
+    double equity;              // quote currency, NaN unknown
+    double drawdown;            // from the peak, a fraction
+    double correlated;          // signed value over equity of positions in instruments that move with this one
+    double bid, bid_size, ask, ask_size;  // the touch; NaN unknown
+    double fee_bps;             // one side; NaN: the policy's
+    double lot, tick, multiplier, min_size;
+    double clock_skew_s;        // events stamped this far after the receiver's clock; NaN unknown
+    double frozen_s;            // the price has stood still for so long while events came; NaN unknown
+    double silence;             // time since the last event in usual gaps between events; NaN unknown
+    double duplicates;          // share of the last events that came twice; NaN unknown
+    double health;              // 0 to 100; NaN unknown
+    std::uint8_t book_stale, book_crossed, equity_known, unused[5];
+};
+
+}  // namespace smartcore::decide
