@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "bot/recorder.hpp"
-#include "bot/speaker.hpp"
+#include "models/speaker.hpp"
 #include "decide/decide.hpp"
 #include "engine/engine.hpp"
 
