@@ -37,8 +37,8 @@ void register_decide(py::module_& m) {
     PYBIND11_NUMPY_DTYPE(Regime, probabilities, switch_probability, age, name, volatility, trend, volume, condition);
     PYBIND11_NUMPY_DTYPE(Risk, var_95, var_99, es_95, es_99, adverse_excursion, favourable_excursion, kelly, believed, size,
                          contracts, stop, target, reward_to_risk, edge_bps, bound, level);
-    PYBIND11_NUMPY_DTYPE(Execution, expected_cost_bps, slippage_bps, slippage_tolerance_bps, impact_bps, max_minutes,
-                         reservation_price, limit_price, participation, slices, method, urgency, timing, schedule);
+    PYBIND11_NUMPY_DTYPE(Execution, expected_cost_bps, slippage_bps, slippage_tolerance_bps, impact_bps, quantile,
+                         slice, max_minutes, reservation_price, limit_price, participation, slices, method, urgency, timing, schedule);
     PYBIND11_NUMPY_DTYPE(Track, calls, hit_rate, stated, brier, ece, reliability, var_95_breaches, var_95_expected, var_95_p,
                          var_99_breaches, var_99_expected, var_99_p, slippage_calls, slippage_coverage, regime_calls, regime_brier);
     PYBIND11_NUMPY_DTYPE(Decision, ts, as_of, age_ns, latency_ns, sequence, price, confidence, score, quality_score, overall,
@@ -58,7 +58,7 @@ void register_decide(py::module_& m) {
     PYBIND11_NUMPY_DTYPE(Tally, count, moves, hits, stated, brier, bin_moves, bin_hits, bin_stated);
     PYBIND11_NUMPY_DTYPE(Breaches, count, breaches, pairs, last, seen);
     PYBIND11_NUMPY_DTYPE(Scorecard, half_life, by_source, by_regime, var_95, var_99, slippage_count, slippage_covered,
-                         slippage_error, slippage_error2, regime_count, regime_brier, regime_stays, regime_said, added, calls);
+                         slippage_error, slippage_error2, slippage_scale, regime_count, regime_brier, regime_stays, regime_said, added, calls);
     PYBIND11_NUMPY_DTYPE(Inputs, technical, smart_money, regime, risk, book, anomaly);
     m.attr("DECISION") = py::dtype::of<Decision>();
     m.attr("GIVEN") = py::dtype::of<Given>();

@@ -47,8 +47,10 @@ struct Risk {
 struct Execution {
     double expected_cost_bps;      // of getting in, fees included, one side
     double slippage_bps;           // predicted mean slippage against the mid: half spread, walking the book, impact
-    double slippage_tolerance_bps; // its quantile `Policy::slippage_quantile`
-    double impact_bps;             // square-root impact, part of slippage_bps
+    double slippage_tolerance_bps; // quantile `quantile` of what one slice slips against the mid at its decision
+    double impact_bps;             // square-root impact of earlier slices on later ones, part of slippage_bps
+    double quantile;               // Policy::slippage_quantile
+    double slice;                  // contracts of one slice; where none is advised: of the slice that slippage is predicted for
     double max_minutes;
     double reservation_price;      // Avellaneda-Stoikov
     double limit_price;            // where a limit or passive order goes
@@ -92,6 +94,6 @@ struct Decision {
     std::uint8_t unused;
 };
 
-static_assert(sizeof(Reason) == 48 && sizeof(Regime) == 80 && sizeof(Risk) == 120 && sizeof(Execution) == 72 && sizeof(Track) == 128);
+static_assert(sizeof(Reason) == 48 && sizeof(Regime) == 80 && sizeof(Risk) == 120 && sizeof(Execution) == 88 && sizeof(Track) == 128);
 
 }  // namespace smartcore::decide

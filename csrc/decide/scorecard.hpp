@@ -24,6 +24,7 @@ struct Scorecard {
     Tally by_regime[kRegimes + 1];        // the fused call, by the regime it was made in
     Breaches var_95, var_99;
     double slippage_count, slippage_covered, slippage_error, slippage_error2;  // faded; errors in bps
+    double slippage_scale;  // log of what tolerances are widened by: moved by every miss and every cover until coverage is right
     double regime_count, regime_brier, regime_stays, regime_said;              // of switch_probability at the next bar
     double added[kSources];               // what each source added to the result: its contribution times the move, bps, faded
     std::uint64_t calls;                  // ever
