@@ -40,8 +40,9 @@ void register_decide(py::module_& m) {
     PYBIND11_NUMPY_DTYPE(Execution, expected_cost_bps, slippage_bps, slippage_tolerance_bps, impact_bps, quantile,
                          slice, max_minutes, reservation_price, limit_price, participation, slices, method, urgency, timing, schedule);
     PYBIND11_NUMPY_DTYPE(Track, calls, hit_rate, stated, brier, ece, reliability, var_95_breaches, var_95_expected, var_95_p,
-                         var_99_breaches, var_99_expected, var_99_p, slippage_calls, slippage_coverage, regime_calls, regime_brier);
-    PYBIND11_NUMPY_DTYPE(Decision, ts, as_of, age_ns, latency_ns, sequence, price, confidence, score, quality_score, overall,
+                         var_99_breaches, var_99_expected, var_99_p, slippage_calls, slippage_coverage, regime_calls, regime_brier,
+                         ece_floor, var_95_independence_p, var_99_independence_p, caution, slope);
+    PYBIND11_NUMPY_DTYPE(Decision, ts, as_of, age_ns, latency_ns, sequence, price, confidence, raw_confidence, score, quality_score, overall,
                          probabilities, contributions, weights, threshold, agreement, completeness, freshness, clarity, calm,
                          regime, risk, execution, track, reasons, count, signal, quality, mode);
     PYBIND11_NUMPY_DTYPE(Given, triple, vote, novelty, age_ns, calibrated, failed, fell_back);
@@ -55,10 +56,12 @@ void register_decide(py::module_& m) {
                          drawdown_share, max_var, max_correlated, target_volatility, max_contracts, fee_bps, spread_bps,
                          slippage_quantile, z, half_life, participation, risk_aversion, impact, min_votes, max_slices,
                          uncalibrated, regimes, require_book, voting);
-    PYBIND11_NUMPY_DTYPE(Tally, count, moves, hits, stated, brier, bin_moves, bin_hits, bin_stated);
-    PYBIND11_NUMPY_DTYPE(Breaches, count, breaches, pairs, last, seen);
-    PYBIND11_NUMPY_DTYPE(Scorecard, half_life, by_source, by_regime, var_95, var_99, slippage_count, slippage_covered,
-                         slippage_error, slippage_error2, slippage_scale, regime_count, regime_brier, regime_stays, regime_said, added, calls);
+    PYBIND11_NUMPY_DTYPE(Tally, count, moves, hits, stated, brier);
+    PYBIND11_NUMPY_DTYPE(Bins, moves, hits, stated);
+    PYBIND11_NUMPY_DTYPE(Breaches, count, breaches, pairs, kupiec, christoffersen, until, last, seen);
+    PYBIND11_NUMPY_DTYPE(Scorecard, half_life, by_source, by_regime, by_horizon, fused, raw, slope, var_95, var_99, caution, slippage_count,
+                         slippage_covered, slippage_error, slippage_error2, slippage_scale, regime_count, regime_brier, regime_stays, regime_said,
+                         added, seen, calls);
     PYBIND11_NUMPY_DTYPE(Inputs, technical, smart_money, regime, risk, book, anomaly);
     m.attr("DECISION") = py::dtype::of<Decision>();
     m.attr("GIVEN") = py::dtype::of<Given>();

@@ -70,6 +70,10 @@ struct Track {
     double var_99_breaches, var_99_expected, var_99_p;
     double slippage_calls, slippage_coverage;         // share of fills within the tolerance
     double regime_calls, regime_brier;
+    double ece_floor;                                 // the ece that a perfectly calibrated forecaster would show
+    double var_95_independence_p, var_99_independence_p;  // Christoffersen p-value
+    double caution;                                   // what VaR and ES are multiplied by for past breaches
+    double slope;                                     // of recalibration, 1: none
 };
 
 struct Decision {
@@ -77,7 +81,8 @@ struct Decision {
     std::int64_t latency_ns;   // -1: nobody holds a clock
     std::int64_t sequence;
     double price;
-    double confidence, score, quality_score, overall;  // overall: the origin's 0 to 1 quality of the whole answer
+    double confidence, raw_confidence;                 // raw: of the pool, before recalibration by the scorecard
+    double score, quality_score, overall;              // overall: the origin's 0 to 1 quality of the whole answer
     double probabilities[3];                           // fused (down, flat, up); NaN where no model spoke
     double contributions[kSources], weights[kSources]; // NaN where the source did not speak
     double threshold;                                  // the confidence that was asked
@@ -94,6 +99,6 @@ struct Decision {
     std::uint8_t unused;
 };
 
-static_assert(sizeof(Reason) == 48 && sizeof(Regime) == 80 && sizeof(Risk) == 120 && sizeof(Execution) == 88 && sizeof(Track) == 128);
+static_assert(sizeof(Reason) == 48 && sizeof(Regime) == 80 && sizeof(Risk) == 120 && sizeof(Execution) == 88 && sizeof(Track) == 168);
 
 }  // namespace smartcore::decide
