@@ -1,4 +1,5 @@
 #include "bind/bind.hpp"
+#include "decide/walk.hpp"
 
 namespace smartcore {
 namespace {
@@ -49,6 +50,12 @@ void register_book(py::module_& m) {
             }
             return py::make_tuple(levels(b.book->bids(), n), levels(b.book->asks(), n));
         }, py::arg("n") = 10, "(bids, asks), each (k, 2) of price and size, best first, k <= n.")
+        .def("slippage", [](const BookView& b, int side, double size, std::optional<double> mid) {
+            if (side != 1 && side != -1) throw py::value_error("side: " + std::to_string(side) + " is neither 1 nor -1");
+            return decide::walked(*b.book, side, size, mid ? *mid : b.book->top().mid());
+        }, py::arg("side"), py::arg("size"), py::arg("mid") = py::none(),
+             "What a market order pays against `mid` (the book's own if left out), mean over the levels it takes, bps; side 1 buys,\n"
+             "-1 sells. NaN where the book is not known. What the book does not hold is paid at its worst price: a lower bound.")
         .def("levels", [](const BookView& b) {
             return py::make_tuple(levels(b.book->bids(), b.book->bids().size()), levels(b.book->asks(), b.book->asks().size()));
         }, "(bids, asks) with every level known, best first.")

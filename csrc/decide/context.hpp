@@ -1,6 +1,7 @@
 // What decide() is given beside the row: what models said, and the circumstances of the moment.
 #pragma once
 #include "decide/words.hpp"
+#include "market/book.hpp"
 
 namespace smartcore::decide {
 
@@ -26,6 +27,7 @@ struct Context {
     double drawdown;            // from the peak, a fraction
     double correlated;          // signed value over equity of positions in instruments that move with this one
     double bid, bid_size, ask, ask_size;  // the touch; NaN unknown
+    double bids[kDepth][2], asks[kDepth][2];  // price and size of the best levels, best first; a size of 0 or NaN: no more
     double fee_bps;             // one side; NaN: the policy's
     double lot, tick, multiplier, min_size;
     double clock_skew_s;        // events stamped this far after the receiver's clock; NaN unknown

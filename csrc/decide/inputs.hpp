@@ -28,11 +28,7 @@ inline constexpr Input kRiskColumns[] = {
     {"fhs_short_500_es95", 1e-12, 1}, {"fhs_short_500_es99", 1e-12, 1}};
 inline constexpr Input kBookColumns[] = {
     {"spread", -1e4, 1e4}, {"queue_imbalance_l1", -1, 1}, {"spread_mean_10s", 0, 1e4}, {"spread_volatility_10s", 0, 1e4},
-    {"mid_volatility_10s", 0, 1e4}, {"mid_volatility_60s", 0, 1e4}, {"volume_rate_60s", 0, 1e300},
-    {"relative_depth_l1_60s_bid", 0, 1e9}, {"relative_depth_l1_60s_ask", 0, 1e9},
-    {"sweep_cost_2_buy", -1e4, 1e4}, {"sweep_cost_2_sell", -1e4, 1e4}, {"sweep_cost_10_buy", -1e4, 1e4}, {"sweep_cost_10_sell", -1e4, 1e4},
-    {"depth_concentration_l10_bid", 0, 1}, {"depth_concentration_l10_ask", 0, 1},
-    {"depth_center_l10_bid", -1e4, 1e4}, {"depth_center_l10_ask", -1e4, 1e4}};
+    {"mid_volatility_10s", 0, 1e4}, {"mid_volatility_60s", 0, 1e4}, {"volume_rate_60s", 0, 1e300}};
 inline constexpr Input kAnomalyColumns[] = {{"lee_mykland_100", -1e9, 1e9}};
 
 // Where they are in the rows of one feature set; -1: it has no such column, which reads as not known.

@@ -51,6 +51,11 @@ class Book:
         """
         (bids, asks) with every level known, best first.
         """
+    def slippage(self, side: int, size: float, mid: float | None = None) -> float:
+        """
+        What a market order pays against `mid` (the book's own if left out), mean over the levels it takes, bps; side 1 buys,
+        -1 sells. NaN where the book is not known. What the book does not hold is paid at its worst price: a lower bound.
+        """
     def top(
         self, n: int = 10
     ) -> tuple[
@@ -465,16 +470,6 @@ COLUMNS: dict = {
         ("mid_volatility_10s", 0.0, 10000.0),
         ("mid_volatility_60s", 0.0, 10000.0),
         ("volume_rate_60s", 0.0, 1e300),
-        ("relative_depth_l1_60s_bid", 0.0, 1000000000.0),
-        ("relative_depth_l1_60s_ask", 0.0, 1000000000.0),
-        ("sweep_cost_2_buy", -10000.0, 10000.0),
-        ("sweep_cost_2_sell", -10000.0, 10000.0),
-        ("sweep_cost_10_buy", -10000.0, 10000.0),
-        ("sweep_cost_10_sell", -10000.0, 10000.0),
-        ("depth_concentration_l10_bid", 0.0, 1.0),
-        ("depth_concentration_l10_ask", 0.0, 1.0),
-        ("depth_center_l10_bid", -10000.0, 10000.0),
-        ("depth_center_l10_ask", -10000.0, 10000.0),
     ),
     "anomaly": (("lee_mykland_100", -1000000000.0, 1000000000.0)),
 }
