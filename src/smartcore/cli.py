@@ -436,6 +436,30 @@ def why(options: argparse.Namespace) -> int:
     return _done(options, entry.to_dict())
 
 
+def explain(options: argparse.Namespace) -> int:
+    """What each column put into a model's score of one decision."""
+    from smartcore.bot.journal import Journal
+
+    path = options.journal or os.environ.get("SMARTCORE_JOURNAL")
+    if not path:
+        raise Refused("which journal? give --journal FILE or set SMARTCORE_JOURNAL")
+    (explaining,) = _learn("explain")
+    journal = Journal(path, readonly=True)
+    newest = next(iter(journal.last(1)), None)
+    wanted = newest.decision.id if options.id == "last" and newest is not None else options.id
+    try:
+        told = explaining.decision(wanted, journal, options.model, options.method)
+    except LookupError as error:
+        raise Refused(str(error)) from None
+    if options.plot:
+        explaining.draw(told, options.plot)
+    if not options.json:
+        print(told)
+        if options.plot:
+            print(f"  picture: {options.plot}")
+    return _done(options, {"id": wanted, **told.to_dict()})
+
+
 def version(options: argparse.Namespace) -> int:
     """The version, and how the core was built."""
     import numpy as np
@@ -748,6 +772,16 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("id", help='id of a decision, or "last"')
     sub.add_argument("--journal", metavar="FILE", help="the journal (default: $SMARTCORE_JOURNAL)")
 
+    sub = command("explain", explain, "what each column put into a model's score: SHAP, LIME, gradients")
+    sub.add_argument("id", help='id of a decision, or "last"')
+    sub.add_argument("--journal", metavar="FILE", help="the journal (default: $SMARTCORE_JOURNAL)")
+    sub.add_argument("--model", required=True, metavar="FILE", help="a shipped name, an ONNX file, or what train wrote")
+    sub.add_argument(
+        "--method", choices=("auto", "shap", "sampled", "lime", "gradients"), default="auto",
+        help="shap: exact, of trees; sampled and lime: of any file without memory; gradients: of trained nets",
+    )  # fmt: skip
+    sub.add_argument("--plot", metavar="FILE", help="write the picture here, PNG or SVG")
+
     command("version", version, "the version, and how the core was built")
     return top
 
@@ -768,7 +802,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (Refused, sc.SmartcoreError, OSError, ValueError, TypeError, LookupError, ImportError) as error:
         if os.environ.get("SMARTCORE_TRACEBACK"):
             raise
-        if isinstance(error, ModuleNotFoundError) and error.name and options.command in ("train", "export"):
+        if isinstance(error, ModuleNotFoundError) and error.name and options.command in ("train", "export", "explain"):
             said = _missing(error)
         else:
             said = _said(error)
