@@ -5,11 +5,14 @@
 
 namespace smartcore::decide {
 
+// Larger numbers are treated as infinite: their products would be.
+inline constexpr double kHuge = 1e300;
+
 // What was said. A triple is (down, flat, up); NaN where there is none. A vote is -1 to 1, NaN: none (then the row's own is used).
 struct Given {
     double triple[kModels][3];
     double vote[kSources - kModels];  // smart money, technical
-    double novelty;                   // how unlike its training inputs the row is, in units of Policy::max_novelty; NaN unknown
+    double novelty;                   // how unlike its training inputs the row is: 1 as far as 99 % of them are at most; NaN unknown
     std::int64_t age_ns;              // of the oldest triple
     std::uint8_t calibrated, failed, fell_back;  // bits of models
     std::uint8_t unused[5];

@@ -18,10 +18,14 @@ inline constexpr Input kTechnical[] = {
     {"rsi_14", 0, 100}, {"bollinger_20_2", -10, 10}, {"stochastic_14_3_k", 0, 100}, {"mfi_14", 0, 100},
     {"trade_imbalance_10s", -1, 1}, {"queue_imbalance_l1", -1, 1}, {"ofi_l1_10s", -1e9, 1e9}};
 inline constexpr Input kSmartMoney[] = {
-    {"market_structure_5", -1, 1}, {"market_structure_20", -1, 1}};
+    {"market_structure_5", -1, 1}, {"market_structure_20", -1, 1}, {"order_block_5_500_balance", -1, 1},
+    {"order_block_5_500_below", 0, 50}, {"order_block_5_500_above", 0, 50}, {"fair_value_gap_500_balance", -1, 1},
+    {"liquidity_5_500_sweep", -1, 1}, {"liquidity_5_500_sweep_age", 0, 1e9}, {"dealing_range_20", -2, 3}};
 inline constexpr Input kRegimeColumns[] = {
-    {"volatility_percentile_20_250", 0, 1}, {"efficiency_ratio_50", 0, 1}, {"adx_14", 0, 100}, {"di_14", -100, 100},
-    {"regression_slope_20", -10, 10}, {"regression_slope_100", -10, 10}, {"relative_volume_20", 0, 1e9}};
+    {"market_regime_trending_up", 0, 1}, {"market_regime_trending_down", 0, 1}, {"market_regime_breakout", 0, 1},
+    {"market_regime_reversal", 0, 1}, {"market_regime_ranging", 0, 1}, {"market_regime_volatile", 0, 1}, {"market_regime_quiet", 0, 1},
+    {"market_regime_name", 0, 6}, {"market_regime_age", 0, 1e15}, {"market_regime_switch", 0, 1},
+    {"market_regime_volatility", 0, 2}, {"market_regime_trend", -2, 2}, {"market_regime_volume", 0, 2}};
 inline constexpr Input kRiskColumns[] = {
     {"fhs_500_sigma", 1e-12, 1}, {"fhs_500_var95", 1e-12, 1}, {"fhs_500_var99", 1e-12, 1}, {"fhs_500_es95", 1e-12, 1},
     {"fhs_500_es99", 1e-12, 1}, {"fhs_short_500_var95", 1e-12, 1}, {"fhs_short_500_var99", 1e-12, 1},
@@ -29,7 +33,7 @@ inline constexpr Input kRiskColumns[] = {
 inline constexpr Input kBookColumns[] = {
     {"spread", -1e4, 1e4}, {"queue_imbalance_l1", -1, 1}, {"spread_mean_10s", 0, 1e4}, {"spread_volatility_10s", 0, 1e4},
     {"mid_volatility_10s", 0, 1e4}, {"mid_volatility_60s", 0, 1e4}, {"volume_rate_60s", 0, 1e300}};
-inline constexpr Input kAnomalyColumns[] = {{"lee_mykland_100", -1e9, 1e9}};
+inline constexpr Input kAnomalyColumns[] = {{"lee_mykland_100", -1e9, 1e9}, {"robust_zscore_100", -1e9, 1e9}};
 
 // Where they are in the rows of one feature set; -1: it has no such column, which reads as not known.
 struct Inputs {

@@ -52,14 +52,14 @@ enum class Note : std::uint16_t {
     assumed_spread,      // spread: no book, `a` bps assumed
     raised,              // confidence: bits 1 by `a` for high volatility, 2 by `b` for past overconfidence, 4 by a poor record
     costs,               // edge: costs are `a` bps
-    of_equity,           // size: of equity, set by bound `bits`
-    in_contracts,        // size: contracts, set by bound `bits`
-    duplicate,           // feed: `a` events seen before
-    frozen,              // feed: the price has not moved for `a` s while events came
-    gap,                 // feed: nothing for `a` s where something comes every `b` s
+    of_equity,           // size: of equity, set by bound `bits`; `a`: VaR was widened so many times for its record, 0 was not
+    in_contracts,        // size: contracts, likewise
+    duplicate,           // feed: share of the last events that came twice
+    frozen,              // feed: seconds for which the price has not moved while events came
+    gap,                 // feed: time since the last event, in usual gaps between events
     clock_ahead,         // clock: events are stamped `a` s after now
     jump,                // anomaly: a move of `a` deviations
-    outlier,             // anomaly: column `bits` is `a` robust deviations from its median
+    outlier,             // anomaly: the price is `a` robust deviations from its median
     forbidden_regime,    // regime: `bits` of RegimeName
     failed_model,        // model: `bits` of models that raised, or gave what is no forecast
 };

@@ -441,15 +441,28 @@ COLUMNS: dict = {
     "smart_money": (
         ("market_structure_5", -1.0, 1.0),
         ("market_structure_20", -1.0, 1.0),
+        ("order_block_5_500_balance", -1.0, 1.0),
+        ("order_block_5_500_below", 0.0, 50.0),
+        ("order_block_5_500_above", 0.0, 50.0),
+        ("fair_value_gap_500_balance", -1.0, 1.0),
+        ("liquidity_5_500_sweep", -1.0, 1.0),
+        ("liquidity_5_500_sweep_age", 0.0, 1000000000.0),
+        ("dealing_range_20", -2.0, 3.0),
     ),
     "regime": (
-        ("volatility_percentile_20_250", 0.0, 1.0),
-        ("efficiency_ratio_50", 0.0, 1.0),
-        ("adx_14", 0.0, 100.0),
-        ("di_14", -100.0, 100.0),
-        ("regression_slope_20", -10.0, 10.0),
-        ("regression_slope_100", -10.0, 10.0),
-        ("relative_volume_20", 0.0, 1000000000.0),
+        ("market_regime_trending_up", 0.0, 1.0),
+        ("market_regime_trending_down", 0.0, 1.0),
+        ("market_regime_breakout", 0.0, 1.0),
+        ("market_regime_reversal", 0.0, 1.0),
+        ("market_regime_ranging", 0.0, 1.0),
+        ("market_regime_volatile", 0.0, 1.0),
+        ("market_regime_quiet", 0.0, 1.0),
+        ("market_regime_name", 0.0, 6.0),
+        ("market_regime_age", 0.0, 1000000000000000.0),
+        ("market_regime_switch", 0.0, 1.0),
+        ("market_regime_volatility", 0.0, 2.0),
+        ("market_regime_trend", -2.0, 2.0),
+        ("market_regime_volume", 0.0, 2.0),
     ),
     "risk": (
         ("fhs_500_sigma", 1e-12, 1.0),
@@ -471,7 +484,10 @@ COLUMNS: dict = {
         ("mid_volatility_60s", 0.0, 10000.0),
         ("volume_rate_60s", 0.0, 1e300),
     ),
-    "anomaly": (("lee_mykland_100", -1000000000.0, 1000000000.0)),
+    "anomaly": (
+        ("lee_mykland_100", -1000000000.0, 1000000000.0),
+        ("robust_zscore_100", -1000000000.0, 1000000000.0),
+    ),
 }
 CONTEXT: numpy.dtype[numpy.void]
 DECISION: numpy.dtype[numpy.void]

@@ -1,0 +1,118 @@
+// The order is Kelly x multiplier, drawdown cap, VaR cap, position cap, contracts, exchange minimum. Each can only lower the size.
+#include "decide/risk.hpp"
+
+#include <cmath>
+
+namespace smartcore::decide {
+namespace {
+
+// 95 % quantile of the deepest point of a driftless Brownian path, in deviations at its end: by reflection that of |N(0, 1)|.
+constexpr double kExcursion95 = 1.959963984540054;
+
+// By the larger of two uses: of the VaR limit by a full position's ES99, and of the drawdown budget.
+RiskLevel level(double es_99, double drawdown, const Policy& policy) noexcept {
+    if (!known(es_99) || !known(drawdown)) return RiskLevel::unknown;
+    const double use = es_99 * policy.max_position / policy.max_var, spent = drawdown / policy.max_drawdown;
+    if (use >= 2 || spent >= 1) return RiskLevel::extreme;
+    if (use >= 1 || spent >= 0.8) return RiskLevel::high;
+    return use >= 0.5 || spent >= 0.5 ? RiskLevel::medium : RiskLevel::low;
+}
+
+}  // namespace
+
+// A forecaster who knows nothing reaches a target before a stop with odds stop/target: moving the target away earns nothing. What
+// the forecast knows multiplies those odds by p / (1 - p). Without a move the costs are lost and nothing else. Kelly is the mean
+// over the mean square: exact for even bets, the first two terms of log growth otherwise. It is returned as the fraction of equity
+// lost at the stop, so for stop = target and no cost it is p - (1 - p), as in the textbook.
+Payoff payoff(double p, double move, double stop, double target, double cost) noexcept {
+    const double right = p * stop, wrong = (1 - p) * target;
+    const double hit = right / (right + wrong);
+    const double win = target - cost, loss = stop + cost;
+    const double mean = move * (hit * win - (1 - hit) * loss) - (1 - move) * cost;
+    const double square = move * (hit * win * win + (1 - hit) * loss * loss) + (1 - move) * cost * cost;
+    return {mean, mean > 0 && square > 0 ? not_above(mean / square * loss, 1) : 0};
+}
+
+// VaR grows with the square root of the horizon, which overstates a market that reverts and understates one that trends.
+void assess(const double (&values)[std::size(kRiskColumns)], int side, double confidence, double believed, double move, double cost_bps,
+            bool calibrated, const Context& context, const Policy& policy, Risk& out) noexcept {
+    const double sigma = values[0], *tail = values + (side < 0 ? 5 : 1);
+    out = {};
+    if (!known(sigma)) {
+        for (double* x : {&out.var_95, &out.var_99, &out.es_95, &out.es_99, &out.adverse_excursion, &out.favourable_excursion,
+                          &out.kelly, &out.contracts, &out.stop, &out.target, &out.reward_to_risk, &out.edge_bps})
+            *x = kNaN;
+        out.believed = believed;
+        out.bound = Bound::unknown_risk, out.level = RiskLevel::unknown;
+        return;
+    }
+    const double root = std::sqrt(policy.horizon), deviation = sigma * root;
+    const double var_99 = tail[1] * root, es_99 = tail[3] * root;
+    out.var_95 = known(tail[0]) ? not_above(tail[0] * root, 1) : kNaN;
+    out.var_99 = known(var_99) ? not_above(var_99, 1) : kNaN;
+    out.es_95 = known(tail[2]) ? not_above(tail[2] * root, 1) : kNaN;
+    out.es_99 = known(es_99) ? not_above(es_99, 1) : kNaN;
+    out.adverse_excursion = out.favourable_excursion = not_above(kExcursion95 * deviation, 1);
+    out.stop = policy.stop_sigmas * deviation, out.target = policy.target_sigmas * deviation;
+    out.reward_to_risk = out.target / out.stop;
+    out.level = level(es_99, context.drawdown, policy);
+
+    const double cost = cost_bps * 1e-4;
+    out.edge_bps = payoff(confidence, move, out.stop, out.target, cost).mean * 1e4;
+    const double kelly = payoff(believed, move, out.stop, out.target, cost).kelly;
+    out.kelly = calibrated ? kelly : kNaN;
+    out.believed = believed;
+
+    double size = 0;
+    Bound bound = Bound::kelly;
+    if (!calibrated) {
+        bound = Bound::uncalibrated;
+    } else if (!known(var_99) || !known(context.drawdown)) {
+        bound = Bound::unknown_risk;
+    } else {
+        const double lost = not_below(out.stop + cost, out.stop);  // a rebate does not make a stop cheaper
+        size = policy.kelly_multiplier * kelly / lost;
+        auto cap = [&](double most, Bound by) {
+            if (most < size) size = most, bound = by;
+        };
+        cap(policy.drawdown_share * not_below(policy.max_drawdown - context.drawdown, 0) / lost, Bound::drawdown);
+        cap(policy.max_var / var_99, Bound::var);
+        cap(policy.max_position, Bound::position);
+    }
+    double contracts = kNaN;
+    if (context.equity_known) {
+        contracts = 0;
+        const double unit = context.price * context.multiplier / context.equity;
+        if (!(context.equity > 0 && context.equity < kHuge) || (size > 0 && !(unit > 1e-300 && unit < kHuge))) {
+            size = 0, bound = Bound::unknown_risk;
+        } else if (size > 0) {
+            contracts = size / unit;
+            if (policy.max_contracts < contracts) contracts = policy.max_contracts, bound = Bound::contracts;
+            const double lots = contracts / context.lot;
+            if (lots < 1e15) contracts = std::floor(lots + 1e-9) * context.lot;  // beyond, every double is a whole number of lots
+            if (!(contracts > 0 && contracts >= context.min_size)) contracts = 0, bound = Bound::exchange;
+            size = contracts * unit;
+        }
+    }
+    out.size = size, out.contracts = contracts, out.bound = bound;
+}
+
+void withhold(bool refused, Risk& out) noexcept {
+    out.size = 0;
+    if (known(out.contracts)) out.contracts = 0;
+    if (!refused && out.bound != Bound::uncalibrated && out.bound != Bound::unknown_risk && out.bound != Bound::exchange)
+        out.bound = Bound::none;
+}
+
+// The fraction is 0 where equity is unknown.
+void close(const Context& context, Risk& out) noexcept {
+    out.contracts = std::fabs(context.position);
+    out.size = 0;
+    if (context.equity_known && context.equity > 0 && context.equity < kHuge) {
+        const double size = out.contracts * context.price * context.multiplier / context.equity;
+        out.size = size < kHuge ? size : 0;
+    }
+    out.bound = Bound::reduce_only;
+}
+
+}  // namespace smartcore::decide
