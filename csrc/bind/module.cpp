@@ -10,4 +10,5 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
     smartcore::register_engine(m);
     smartcore::register_panel(m);
     smartcore::register_decide(m);
+    smartcore::register_flight(m);
 }

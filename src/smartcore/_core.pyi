@@ -22,12 +22,14 @@ __all__: list[str] = [
     "EVENT",
     "Engine",
     "FACTOR",
+    "Flight",
     "GIVEN",
     "INPUTS",
     "PEER",
     "POLICY",
     "Panel",
     "QUOTE",
+    "Recorder",
     "SCORE",
     "SCORECARD",
     "SERIES",
@@ -384,6 +386,90 @@ class Panel:
     def ticks(self) -> int:
         """
         Ticks of the clock so far.
+        """
+
+class Recorder:
+    """
+    Where a loop leaves what a journal is written from.
+    """
+
+class Flight(Recorder):
+    """
+    A ring of decisions and events over `memory`, which it lays out anew.
+
+    One thread puts, another takes; neither waits. What finds no room is dropped and counted, or with `newest` the oldest
+    make room. Over a memory-mapped file, what was put outlives the process: see `read`.
+    """
+    @staticmethod
+    def read(
+        image: typing_extensions.Buffer,
+        after: typing.Any = None,
+        limit: int = 1152921504606846976,
+    ) -> typing.Any:
+        """
+        What is in a copy or a left-over file of a ring: the whole records from `after` on (None: from its tail), where the
+        next one would begin, and how it stood (head, tail, events, drops, lost). None where there is no ring.
+        """
+    def __init__(
+        self, memory: typing_extensions.Buffer, newest: bool = False
+    ) -> None: ...
+    def event(self, event: typing_extensions.Buffer) -> None:
+        """
+        One event, 64 bytes, before the engine takes it.
+        """
+    def put(
+        self,
+        decision: typing_extensions.Buffer,
+        context: typing_extensions.Buffer,
+        given: typing_extensions.Buffer,
+        card: typing_extensions.Buffer,
+        row: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    ) -> bool:
+        """
+        One decision as the bytes of its records. False: no room, dropped and counted.
+        """
+    def release(self, to: int) -> None:
+        """
+        Records before `to` are taken care of: their room is free again.
+        """
+    def take(
+        self, after: int, limit: int
+    ) -> tuple[numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.float64]]:
+        """
+        Up to `limit` records from `after` on, and where the next one begins.
+
+        A decision is (end, events before it, decision, context, given, card or None where it is the last one's, row); events that
+        follow each other are (end, number of the first, bytes).
+        """
+    @property
+    def capacity(self) -> int:
+        """
+        Bytes for records.
+        """
+    @property
+    def drops(self) -> int:
+        """
+        Decisions that found no room.
+        """
+    @property
+    def events(self) -> int:
+        """
+        Events that came.
+        """
+    @property
+    def head(self) -> int:
+        """
+        Bytes ever put.
+        """
+    @property
+    def lost(self) -> int:
+        """
+        Events that found no room.
+        """
+    @property
+    def tail(self) -> int:
+        """
+        Bytes ever released.
         """
 
 def _decide(
