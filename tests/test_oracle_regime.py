@@ -44,12 +44,14 @@ def test_the_forecast_is_archs(bars):
     arch = pytest.importorskip("arch.univariate")
     r = log_returns(bars.view(sc.BAR))[1:].astype(float)
     sigma = sc.Engine(["fhs_500_sigma"]).run(bars)[-1, 0]
-    process = arch.EWMAVariance(0.94)
-    variance = process.compute_variance(
-        np.empty(0), 1e3 * r, np.zeros(len(r)), float(np.var(1e3 * r)), np.array([[0.0, 1e9]] * len(r))
-    )
-    following = 0.94 * variance[-1] + 0.06 * (1e3 * r[-1]) ** 2
-    assert sigma == pytest.approx(np.sqrt(following) / 1e3, rel=1e-9)  # each begins in its own way: long forgotten
+    following = []
+    for kept in (0.6, 0.9, 0.975):
+        variance = arch.EWMAVariance(kept).compute_variance(
+            np.empty(0), 1e3 * r, np.zeros(len(r)), float(np.var(1e3 * r)), np.array([[0.0, 1e9]] * len(r))
+        )
+        following.append(kept * variance[-1] + (1 - kept) * (1e3 * r[-1]) ** 2)
+    expected = np.sqrt(np.mean(following)) / 1e3
+    assert sigma == pytest.approx(expected, rel=1e-9)  # each begins in its own way: long forgotten
 
 
 def test_few_runs_say_what_all_of_them_say():

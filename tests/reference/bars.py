@@ -443,27 +443,52 @@ def drawdown(bars, window):
     return over(lambda w: (w[:, -1] - w.max(axis=1)) / w.max(axis=1), window, column(bars, "close"))
 
 
-@twin(decay=lambda window: 0.94, behind=lambda window: window, needs_moves=True)  # its residuals lie in a window
+KEPT = (0.6, 0.9, 0.975)
+OF_RESIDUALS = {"decay": lambda window: KEPT[-1], "behind": lambda window: window, "needs_moves": True}
+"""The residuals lie in a window, behind recursive averages."""
+
+
+def volatility_of_next(r: Array) -> Array:
+    """Root of the mean of three recursive averages of squared returns, each begun as the mean of the first 20."""
+    return np.sqrt(sum(smooth(r * r, 20, 1 - np.longdouble(str(kept))) for kept in KEPT) / 3)
+
+
+def next_percentile(w: Array, percent: float) -> Array:
+    """Linear interpolation at the rank percent / 100 (n + 1), the first being 1: the next value has the same chance to
+    fall into each of the n + 1 gaps."""
+    w = np.sort(w, axis=-1)
+    at = np.longdouble(percent) / 100 * (w.shape[-1] + 1) - 1
+    low = int(np.floor(at))
+    return w[..., low] + (at - low) * (w[..., low + 1] - w[..., low])
+
+
+def shortfall(worst_first: Array, percent: float) -> Array:
+    """The mean over the worst percent of places that the next value may take: the middles of the gaps, and a third
+    beyond the worst."""
+    k = -(-len(worst_first) * int(percent) // 100)
+    tail = worst_first[:k]
+    places = [tail[0] + min(tail[0], 0) / 3, *((tail[1:] + tail[:-1]) / 2)]
+    return np.mean(places)
+
+
+@twin(**OF_RESIDUALS)
 def fhs(bars, window):
     """Filtered historical simulation: sigma, VaR 95, VaR 99, ES 95, ES 99.
 
-    The forecast for the next bar is 0.94 times the one before plus 0.06 times the newest squared return; it begins
-    as the mean square of the first 20 returns. A return over its forecast is a residual, 20 at most (none while the
-    forecast is 0); from 100 on, the last `window` of them times the newest forecast are the next return's distribution.
+    A return over the volatility that was forecast for it is a residual, 20 at most (none while the forecast is 0); from
+    100 on, the last `window` of them times the newest forecast are the next return's distribution.
     """
     r = log_returns(bars)
-    variance = smooth(r * r, 20, np.longdouble(0.06))
-    forecast = before(variance)
+    sigmas = volatility_of_next(r)
+    forecast = before(sigmas)
     result = unknown(bars, 5)
     residuals = []
     for t in range(len(bars)):
         if forecast[t] > 0:
-            residuals.append(np.clip(r[t] / np.sqrt(forecast[t]), -20, 20))
+            residuals.append(np.clip(r[t] / forecast[t], -20, 20))
         if np.isnan(forecast[t]) or len(residuals) < 100:
             continue
-        worst_first = np.sort(np.array(residuals[-window:]))
-        n, sigma = len(worst_first), np.sqrt(variance[t])
-        var95, var99 = percentile(worst_first, 5), percentile(worst_first, 1)
-        es95, es99 = worst_first[: -(-n // 20)].mean(), worst_first[: -(-n // 100)].mean()
-        result[t] = sigma * np.array([1, -var95, -var99, -es95, -es99])
+        z, sigma = np.sort(np.array(residuals[-window:])), sigmas[t]
+        var95, var99 = next_percentile(z, 5), next_percentile(z, 1)
+        result[t] = sigma * np.array([1, -var95, -var99, -shortfall(z, 5), -shortfall(z, 1)])
     return result

@@ -7,6 +7,7 @@ from scipy.stats import norm
 
 from reference import twin
 from reference.bars import (
+    OF_RESIDUALS,
     before,
     centred,
     column,
@@ -14,12 +15,14 @@ from reference.bars import (
     flat,
     log_ratio,
     log_returns,
+    next_percentile,
     over,
     percentile,
     prices,
     share,
-    smooth,
+    shortfall,
     unknown,
+    volatility_of_next,
 )
 
 
@@ -44,7 +47,7 @@ def conditional_drawdown(bars, window):
 def residuals(bars, window):
     """At every bar: the forecast of the next one's volatility and the last residuals of `fhs`, the worst first."""
     r = log_returns(bars)
-    variance = smooth(r * r, 20, np.longdouble(0.06))
+    variance = volatility_of_next(r) ** 2
     forecast = before(variance)
     all_ = []
     for t in range(len(bars)):
@@ -54,16 +57,13 @@ def residuals(bars, window):
             yield t, np.sqrt(variance[t]), np.sort(np.array(all_[-window:]))
 
 
-OF_RESIDUALS = {"decay": lambda window: 0.94, "behind": lambda window: window, "needs_moves": True}  # as fhs
-
-
 @twin(**OF_RESIDUALS)
 def fhs_short(bars, window):
     result = unknown(bars, 4)
     for t, sigma, z in residuals(bars, window):
-        best, n = z[::-1], len(z)
-        es95, es99 = best[: -(-n // 20)].mean(), best[: -(-n // 100)].mean()
-        result[t] = sigma * np.array([percentile(z, 95), percentile(z, 99), es95, es99])
+        gains = -z[::-1]
+        var95, var99 = next_percentile(gains, 5), next_percentile(gains, 1)
+        result[t] = -sigma * np.array([var95, var99, shortfall(gains, 5), shortfall(gains, 1)])
     return result
 
 
@@ -71,7 +71,7 @@ def fhs_short(bars, window):
 def tail_ratio(bars, window):
     result = unknown(bars)
     for t, _, z in residuals(bars, window):
-        high, low = percentile(z, 95), percentile(z, 5)
+        high, low = next_percentile(z, 95), next_percentile(z, 5)
         result[t] = share(high, high - low, 0.5)
     return result
 

@@ -39,6 +39,16 @@ from smartcore.learn.evaluate.overfitting import (
     sharpe,
 )
 from smartcore.learn.evaluate.report import Result, judge, machine, spread, table
+from smartcore.learn.evaluate.risk import (
+    Backtest,
+    Verdict,
+    acerbi_szekely,
+    backtest,
+    conditional_coverage,
+    fz0,
+    independence,
+    kupiec,
+)
 from smartcore.learn.evaluate.scores import (
     LESS_IS_BETTER,
     SCORES,
@@ -63,12 +73,12 @@ from smartcore.learn.evaluate.split import (
 )
 
 __all__ = [
-    "LESS_IS_BETTER", "SCORES", "Account", "Control", "Drawn", "Floats", "Interval", "Labels", "Moments",
-    "Overfitting", "Result", "Split", "account", "bets_needed", "block_length", "block_of", "break_even_accuracy",
-    "certain", "combinatorial", "confusion", "deflated_sharpe", "difference", "draw", "draw_counts",
-    "expected_calibration_error", "expected_maximum_sharpe", "floors", "floors_of", "information", "interval",
-    "intervals", "join", "judge", "last_return", "machine", "minimum_track_record", "past_label", "paths", "pbo",
-    "positions", "probabilistic_sharpe", "purge", "purged_kfold", "random_walk", "random_walk_control", "recipe_of",
-    "reconstruct", "reliability", "resample", "scores", "sharpe", "signal", "spread", "table", "walk_forward",
-    "walk_forward_at",
+    "LESS_IS_BETTER", "SCORES", "Account", "Backtest", "Control", "Drawn", "Floats", "Interval", "Labels", "Moments",
+    "Overfitting", "Result", "Split", "Verdict", "account", "acerbi_szekely", "backtest", "bets_needed", "block_length",
+    "block_of", "break_even_accuracy", "certain", "combinatorial", "conditional_coverage", "confusion",
+    "deflated_sharpe", "difference", "draw", "draw_counts", "expected_calibration_error", "expected_maximum_sharpe",
+    "floors", "floors_of", "fz0", "independence", "information", "interval", "intervals", "join", "judge", "kupiec",
+    "last_return", "machine", "minimum_track_record", "past_label", "paths", "pbo", "positions", "probabilistic_sharpe",
+    "purge", "purged_kfold", "random_walk", "random_walk_control", "recipe_of", "reconstruct", "reliability",
+    "resample", "scores", "sharpe", "signal", "spread", "table", "walk_forward", "walk_forward_at",
 ]  # fmt: skip
