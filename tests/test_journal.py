@@ -82,7 +82,7 @@ def test_every_decision_can_be_made_again_from_it(tmp_path, market):
         given = dict(entry.context)
         given["calibrated"] = frozenset(given["calibrated"])
         given["price"] = float("nan") if given["price"] is None else given["price"]
-        records = Scores(tuple((name, Score(**score)) for name, score in entry.scorecard.items()))
+        records = Scores.of({name: Score(**score) for name, score in entry.scorecard.items()})
         context = Context(Inputs(entry.run.columns), regime=before, **given)
         again = decide(entry.row, entry.scores, records if entry.scorecard else None, policy, context=context)
         assert again == entry.decision

@@ -16,6 +16,7 @@ __all__: list[str] = [
     "BOOK",
     "Book",
     "COLUMNS",
+    "CONFIDENCE_EDGES",
     "CONTEXT",
     "DECISION",
     "DEPTH",
@@ -24,6 +25,8 @@ __all__: list[str] = [
     "FACTOR",
     "Flight",
     "GIVEN",
+    "HALF_LIFE",
+    "HORIZON_FACTORS",
     "INPUTS",
     "PEER",
     "POLICY",
@@ -34,6 +37,7 @@ __all__: list[str] = [
     "SCORECARD",
     "SERIES",
     "SOURCES",
+    "TRACK",
     "TRADE",
     "build_config",
     "catalogue",
@@ -472,6 +476,44 @@ class Flight(Recorder):
         Bytes ever released.
         """
 
+def _breach_tests(
+    arg0: float,
+    arg1: float,
+    arg2: typing.Annotated[collections.abc.Sequence[float], "FixedSize(4)"],
+    arg3: float,
+) -> tuple[float, float]: ...
+def _card_calibrated(arg0: typing_extensions.Buffer, arg1: float) -> float: ...
+def _card_loss(
+    arg0: numpy.ndarray, arg1: typing_extensions.Buffer, arg2: float, arg3: int
+) -> None: ...
+def _card_observe(
+    arg0: numpy.ndarray,
+    arg1: typing_extensions.Buffer,
+    arg2: int,
+    arg3: float,
+    arg4: int,
+    arg5: int,
+) -> None: ...
+def _card_regime(
+    arg0: numpy.ndarray, arg1: typing_extensions.Buffer, arg2: typing_extensions.Buffer
+) -> None: ...
+def _card_slippage(
+    arg0: numpy.ndarray, arg1: typing_extensions.Buffer, arg2: float
+) -> None: ...
+def _card_track(arg0: typing_extensions.Buffer, arg1: float) -> bytes: ...
+def _card_update(
+    arg0: numpy.ndarray,
+    arg1: int,
+    arg2: float,
+    arg3: float,
+    arg4: float,
+    arg5: int,
+    arg6: float,
+) -> None: ...
+def _card_weights(
+    arg0: typing_extensions.Buffer,
+    arg1: typing.Annotated[collections.abc.Sequence[float], "FixedSize(4)"],
+) -> list[float]: ...
 def _decide(
     arg0: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
     arg1: typing_extensions.Buffer,
@@ -486,6 +528,9 @@ def _declare(
     state: bytes,
     codes: collections.abc.Mapping[str, tuple[int, bool, bool]],
 ) -> int: ...
+def _tally_believed(
+    arg0: float, arg1: float, arg2: float, arg3: float, arg4: float, arg5: float
+) -> tuple[float, float, float, float, float]: ...
 def build_config() -> dict[str, typing.Any]:
     """
     How this binary was built: version, compiler, asserts, sanitizer.
@@ -575,12 +620,28 @@ COLUMNS: dict = {
         ("robust_zscore_100", -1000000000.0, 1000000000.0),
     ),
 }
+CONFIDENCE_EDGES: tuple = (
+    0.0,
+    0.505,
+    0.51,
+    0.52,
+    0.53,
+    0.54,
+    0.55,
+    0.575,
+    0.6,
+    0.65,
+    0.7,
+    0.8,
+)
 CONTEXT: numpy.dtype[numpy.void]
 DECISION: numpy.dtype[numpy.void]
 DEPTH: numpy.dtype[numpy.void]
 EVENT: numpy.dtype[numpy.void]
 FACTOR: numpy.dtype[numpy.void]
 GIVEN: numpy.dtype[numpy.void]
+HALF_LIFE: float = 500.0
+HORIZON_FACTORS: tuple = (1.0, 0.25, 4.0)
 INPUTS: numpy.dtype[numpy.void]
 PEER: numpy.dtype[numpy.void]
 POLICY: numpy.dtype[numpy.void]
@@ -602,5 +663,6 @@ SERIES: tuple = (
     "rate",
 )
 SOURCES: tuple = ("all", "news", "social", "analyst", "onchain")
+TRACK: numpy.dtype[numpy.void]
 TRADE: numpy.dtype[numpy.void]
 __version__: str
