@@ -233,7 +233,7 @@ void decide(const double* row, const Inputs& inputs, const Given& given, const S
     asked.a = raised.a, asked.b = raised.b, asked.bits = raised.bits;
 
     const double move = fusion.models ? fusion.probabilities[0] + fusion.probabilities[2] : 0;
-    const double confident = not_below(confidence, 0.5), believed = 0.5 + shrink * (confident - 0.5);
+    const double confident = not_below(confidence, 0.5), believed = believe(confident, shrink, fused(card ? *card : kNoRecord));
     Risk& risk = out.risk;
     assess(risks, side, confident, believed, move, cost_bps, !fusion.uncalibrated, context, policy, risk);
     const double edge = risk.edge_bps;

@@ -4,6 +4,7 @@
 #include "decide/inputs.hpp"
 #include "decide/policy.hpp"
 #include "decide/record.hpp"
+#include "decide/scorecard.hpp"
 
 namespace smartcore::decide {
 
@@ -14,6 +15,10 @@ struct Payoff {
 // Of a trade with these distances, fractions of price. `p`: probability that the direction is right given a move; `move`: of a
 // move; `cost`: of both sides.
 Payoff payoff(double p, double move, double stop, double target, double cost) noexcept;
+
+// The probability that sizes a trade: `confidence` pulled towards a coin flip by what of past confidence was earned (`reliability`,
+// 0 to 1) and by how little is known of that.
+double believe(double confidence, double reliability, const Tally& record) noexcept;
 
 // Everything about risk as if the trade leant to were allowed. `values`: those of kRiskColumns; `side` +1, -1, 0. `confidence`
 // prices the edge, `believed` (shrunk) sizes it; `cost_bps` is that of both sides.
