@@ -1,6 +1,7 @@
 // The records of a decision as NumPy dtypes, and decide() itself on their bytes.
 #include "bind/bind.hpp"
 #include "decide/decide.hpp"
+#include "decide/execution.hpp"
 
 namespace smartcore {
 namespace {
@@ -38,7 +39,7 @@ void register_decide(py::module_& m) {
     PYBIND11_NUMPY_DTYPE(Risk, var_95, var_99, es_95, es_99, adverse_excursion, favourable_excursion, kelly, believed, size,
                          contracts, stop, target, reward_to_risk, edge_bps, bound, level);
     PYBIND11_NUMPY_DTYPE(Execution, expected_cost_bps, slippage_bps, slippage_tolerance_bps, impact_bps, quantile,
-                         slice, max_minutes, reservation_price, limit_price, participation, slices, method, urgency, timing, schedule);
+                         slice, max_minutes, reservation_price, limit_price, kappa, participation, slices, method, urgency, timing, schedule);
     PYBIND11_NUMPY_DTYPE(Track, calls, hit_rate, stated, brier, ece, reliability, var_95_breaches, var_95_expected, var_95_p,
                          var_99_breaches, var_99_expected, var_99_p, slippage_calls, slippage_coverage, regime_calls, regime_brier,
                          ece_floor, var_95_independence_p, var_99_independence_p, caution, slope);
@@ -81,6 +82,20 @@ void register_decide(py::module_& m) {
         decide::decide(row.data(), of<Inputs>(i), of<Given>(g), card.is_none() ? nullptr : &of<Scorecard>(s), of<Policy>(p), of<Context>(c), out);
         return py::bytes(reinterpret_cast<const char*>(&out), sizeof out);
     });
+
+    // Execution advice alone, for tests and for bench/slippage.py: the `execution` of a DECISION as bytes. `decision`: one whose risk
+    // and regime are filled in; `book`: the values of COLUMNS["book"].
+    m.def("_advise", [](const py::buffer& decision, int side, bool allowed, bool strong, double sigma, double spread_bps, double fee_bps,
+                        double scale, const std::array<double, std::size(kBookColumns)>& book, const py::buffer& context, const py::buffer& policy) {
+        const py::buffer_info d = decision.request(), c = context.request(), p = policy.request();
+        double values[std::size(kBookColumns)];
+        std::copy(book.begin(), book.end(), values);
+        Execution out;
+        advise(side, allowed, strong, sigma, spread_bps, fee_bps, scale, values, of<Decision>(d).risk, of<Decision>(d).regime,
+               of<Context>(c), of<Policy>(p), out);
+        return py::bytes(reinterpret_cast<const char*>(&out), sizeof out);
+    });
+    m.def("_student3", &student3);
 }
 
 }  // namespace smartcore

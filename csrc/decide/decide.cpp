@@ -269,7 +269,7 @@ void decide(const double* row, const Inputs& inputs, const Given& given, const S
     out.signal = !allowed   ? Signal::hold
                  : side > 0 ? (strong ? Signal::strong_buy : Signal::buy)
                             : (strong ? Signal::strong_sell : Signal::sell);
-    advise(allowed ? side : 0, strong, sigma, spread_bps, fee_bps, book, risk, regime, context, policy, out.execution);
+    advise(side, allowed, strong, sigma, spread_bps, fee_bps, card ? card->slippage_scale : 0, book, risk, regime, context, policy, out.execution);
     track(card ? *card : kNoRecord, policy.shrinkage, out.track);
 }
 

@@ -54,6 +54,7 @@ struct Execution {
     double max_minutes;
     double reservation_price;      // Avellaneda-Stoikov
     double limit_price;            // where a limit or passive order goes
+    double kappa;                  // Almgren-Chriss: how fast to trade, 1/s; 0: evenly over the time there is
     double participation;          // share of the market's volume, of a POV schedule
     std::int32_t slices;
     EntryMethod method;
@@ -99,6 +100,6 @@ struct Decision {
     std::uint8_t unused;
 };
 
-static_assert(sizeof(Reason) == 48 && sizeof(Regime) == 80 && sizeof(Risk) == 120 && sizeof(Execution) == 88 && sizeof(Track) == 168);
+static_assert(sizeof(Reason) == 48 && sizeof(Regime) == 80 && sizeof(Risk) == 120 && sizeof(Execution) == 96 && sizeof(Track) == 168);
 
 }  // namespace smartcore::decide

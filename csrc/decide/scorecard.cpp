@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/number.hpp"
+#include "decide/execution.hpp"
 
 namespace smartcore::decide {
 namespace {
@@ -160,7 +161,7 @@ void loss(Scorecard& card, const Decision& d, double change, std::int64_t horizo
 
 void slippage(Scorecard& card, const Execution& said, double bps) noexcept {
     if (!known(bps) || !known(said.slippage_bps) || !known(said.slippage_tolerance_bps)) return;
-    const double by = std::exp2(-1 / half_life(card)), error = bps - said.slippage_bps;
+    const double by = std::exp2(-1 / half_life(card)), error = bps - slice_slippage(said);
     card.slippage_count = card.slippage_count * by + 1;
     card.slippage_covered = card.slippage_covered * by + (bps <= said.slippage_tolerance_bps);
     card.slippage_error = card.slippage_error * by + error;

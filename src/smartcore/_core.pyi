@@ -476,6 +476,19 @@ class Flight(Recorder):
         Bytes ever released.
         """
 
+def _advise(
+    arg0: typing_extensions.Buffer,
+    arg1: int,
+    arg2: bool,
+    arg3: bool,
+    arg4: float,
+    arg5: float,
+    arg6: float,
+    arg7: float,
+    arg8: typing.Annotated[collections.abc.Sequence[float], "FixedSize(7)"],
+    arg9: typing_extensions.Buffer,
+    arg10: typing_extensions.Buffer,
+) -> bytes: ...
 def _breach_tests(
     arg0: float,
     arg1: float,
@@ -528,6 +541,7 @@ def _declare(
     state: bytes,
     codes: collections.abc.Mapping[str, tuple[int, bool, bool]],
 ) -> int: ...
+def _student3(arg0: float) -> float: ...
 def _tally_believed(
     arg0: float, arg1: float, arg2: float, arg3: float, arg4: float, arg5: float
 ) -> tuple[float, float, float, float, float]: ...
