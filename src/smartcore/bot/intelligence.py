@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Mapping
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,8 +20,11 @@ if TYPE_CHECKING:
     from smartcore.bot.orchestrator import Orchestrator
     from smartcore.decide import Decision
 
-SYMBOLS = 64
-"""Symbols that engines are kept for, beside the orchestrator's own; the one not asked for longest is forgotten."""
+MEMORY_MB = 256.0
+"""For the engines and model states of symbols beside the orchestrator's own, some 1.5 MB each with all columns. Beyond,
+the symbol that was not asked for longest is forgotten; asked for again it begins anew, from what it is then given."""
+IDLE_S = 3600.0
+"""A symbol not asked for in so long is forgotten."""
 _KEYS = ("position", "equity", "interval", "now")
 _SLICE = 8192
 """Events between two looks at whether the caller has given up."""
@@ -29,10 +33,13 @@ _SLICE = 8192
 class Intelligence:
     """What :meth:`Orchestrator.generate_trading_intelligence` asks: the bots by symbol, and whose turn it is."""
 
-    def __init__(self, bot: Orchestrator, concurrency: int) -> None:
+    def __init__(
+        self, bot: Orchestrator, concurrency: int, memory_mb: float = MEMORY_MB, idle_s: float = IDLE_S
+    ) -> None:
         self._own = _Desk(bot)
         self._others: dict[str, _Desk] = {}
         self._concurrency = concurrency
+        self._memory, self._idle_s = memory_mb * 2**20, idle_s
         self._turns: tuple[Any, asyncio.Semaphore] | None = None
 
     async def answer(self, market_data: Any, symbol: str, context: Mapping[str, Any], timeout: float) -> dict[str, Any]:
@@ -64,9 +71,28 @@ class Intelligence:
             return self._own
         desk = self._others.pop(symbol, None) or _Desk(own.fork(symbol))
         self._others[symbol] = desk  # the last one asked for is the last in order
-        if len(self._others) > SYMBOLS:
-            del self._others[next(iter(self._others))]
+        desk.asked = time.monotonic()
+        self._clean_up(desk)
         return desk
+
+    def _clean_up(self, wanted: _Desk) -> None:
+        """Forget symbols until the others fit the budget; never one that is at work."""
+        used = self.bytes
+        for symbol, desk in list(self._others.items()):
+            idle = time.monotonic() - desk.asked > self._idle_s
+            if desk is not wanted and not desk.busy and (idle or used > self._memory):
+                del self._others[symbol]
+                used -= desk.bytes
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Those that engines are kept for beside the orchestrator's own, the one asked for last at the end."""
+        return tuple(self._others)
+
+    @property
+    def bytes(self) -> int:
+        """What their engines and model states take."""
+        return sum(desk.bytes for desk in self._others.values())
 
 
 class _Desk:
@@ -74,7 +100,20 @@ class _Desk:
 
     def __init__(self, bot: Orchestrator) -> None:
         self.bot = bot
+        self.asked = 0.0
         self._busy = threading.Lock()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a call is at work here."""
+        return self._busy.locked()
+
+    @property
+    def bytes(self) -> int:
+        """State of the engine, its row, a book of some thousand levels, and what models remember (twice)."""
+        bot = self.bot
+        states = sum(prod(s.shape) for source in bot._sources for s in source.model.contract.states)
+        return bot.engine.state_bytes + 16 * len(bot.engine.features) + 64 * 2048 + 8 * states
 
     def answer(self, market_data: Any, context: Mapping[str, Any], stop: threading.Event) -> dict[str, Any]:
         while not self._busy.acquire(timeout=0.02):
