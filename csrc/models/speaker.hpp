@@ -16,6 +16,7 @@ public:
     virtual Said step(const double* row, double (&to)[3], double& novelty) noexcept = 0;
     virtual std::string snapshot() const = 0;  // state only; empty where there is none
     virtual void restore(std::string_view blob) = 0;
+    virtual void rehearse() noexcept {}  // a pause: bring what a step needs back into the caches, and change nothing
 };
 
 }  // namespace smartcore

@@ -28,6 +28,7 @@ __all__: list[str] = [
     "HALF_LIFE",
     "HORIZON_FACTORS",
     "INPUTS",
+    "ModelFile",
     "PEER",
     "POLICY",
     "Panel",
@@ -37,6 +38,8 @@ __all__: list[str] = [
     "SCORECARD",
     "SERIES",
     "SOURCES",
+    "Session",
+    "Speaker",
     "TRACK",
     "TRADE",
     "build_config",
@@ -476,6 +479,95 @@ class Flight(Recorder):
         Bytes ever released.
         """
 
+class Speaker:
+    """
+    A model that the loop steps without the interpreter.
+    """
+
+class ModelFile:
+    """
+    A model file, loaded by the ONNX Runtime of a library.
+    """
+    def __init__(self, library: str, file: bytes) -> None: ...
+    @property
+    def inputs(self) -> list[tuple[str, list[int]]]:
+        """
+        (name, shape) of each; -1 is free.
+        """
+    @property
+    def metadata(self) -> dict[str, typing.Any]: ...
+    @property
+    def outputs(self) -> list[tuple[str, list[int]]]: ...
+    @property
+    def version(self) -> str:
+        """
+        Of ONNX Runtime.
+        """
+
+class Session(Speaker):
+    """
+    A graph with buffers and states of its own. Use smartcore.models.native.
+    """
+    def __init__(
+        self,
+        file: ModelFile,
+        columns: int,
+        classes: int,
+        horizons: int,
+        states: collections.abc.Sequence[
+            tuple[str, str, collections.abc.Sequence[int]]
+        ],
+        warm_up: int,
+        who: bytes,
+        median: typing.Annotated[numpy.typing.ArrayLike, numpy.float32],
+        scale: typing.Annotated[numpy.typing.ArrayLike, numpy.float32],
+        far: float,
+    ) -> None: ...
+    def _every(self) -> numpy.typing.NDArray[numpy.float32]: ...
+    def _infer(
+        self, arg0: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]
+    ) -> bool: ...
+    def _most_missing(self, arg0: int) -> None: ...
+    def _place(self, arg0: collections.abc.Sequence[int], arg1: int) -> None: ...
+    def _rehearse(self) -> None: ...
+    def _reset(self) -> None: ...
+    def _restore(self, arg0: bytes) -> None: ...
+    def _scores(self) -> numpy.typing.NDArray[numpy.float32]: ...
+    def _snapshot(self) -> bytes: ...
+    def _step(
+        self, arg0: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]
+    ) -> tuple[int, tuple[float, float, float], float]: ...
+    @property
+    def error(self) -> str:
+        """
+        What ONNX Runtime said at the last of them.
+        """
+    @property
+    def faults(self) -> int:
+        """
+        Steps that failed.
+        """
+    @property
+    def missing(self) -> int:
+        """
+        How many of the columns it reads were unknown (NaN) at the last step.
+        """
+    @property
+    def novelty(self) -> float:
+        """
+        How unlike the training inputs the last row was; above 1, farther out than 99 % of them. NaN: not known.
+        """
+    @property
+    def ready(self) -> bool:
+        """
+        Whether enough steps were taken for the scores to be trusted (contract.warm_up).
+        """
+    @property
+    def steps(self) -> int:
+        """
+        Steps since the last reset.
+        """
+
 def _advise(
     arg0: typing_extensions.Buffer,
     arg1: int,
@@ -541,6 +633,15 @@ def _declare(
     state: bytes,
     codes: collections.abc.Mapping[str, tuple[int, bool, bool]],
 ) -> int: ...
+def _distance(
+    arg0: typing.Annotated[numpy.typing.ArrayLike, numpy.float32],
+    arg1: typing.Annotated[numpy.typing.ArrayLike, numpy.float32],
+    arg2: typing.Annotated[numpy.typing.ArrayLike, numpy.float32],
+) -> float:
+    """
+    Root mean square of the clipped robust deviations of the known values; NaN where there are none.
+    """
+
 def _student3(arg0: float) -> float: ...
 def _tally_believed(
     arg0: float, arg1: float, arg2: float, arg3: float, arg4: float, arg5: float

@@ -4,7 +4,7 @@ Importing this needs NumPy only; onnxruntime loads with the first model.
 """
 
 from smartcore.models.batch import Batch
-from smartcore.models.contract import CLASSES, Contract, Golden, State
+from smartcore.models.contract import CLASSES, Contract, Golden, Inputs, State
 from smartcore.models.session import BUILTIN, Model, builtin
 
-__all__ = ["BUILTIN", "CLASSES", "Batch", "Contract", "Golden", "Model", "State", "builtin"]
+__all__ = ["BUILTIN", "CLASSES", "Batch", "Contract", "Golden", "Inputs", "Model", "State", "builtin"]

@@ -65,6 +65,20 @@ class Golden:
 
 
 @dataclass(frozen=True, slots=True)
+class Inputs:
+    """What the training rows looked like, by which a row is known to be unlike them (``learn.data.inputs`` fits it)."""
+
+    median: tuple[float, ...]
+    """Of each column's known values."""
+    scale: tuple[float, ...]
+    """A robust deviation of each: 0.741 interquartile ranges, that of a normal; the plain one where half the values
+    are alike; NaN for a column that never moved, which then is left out."""
+    far: float
+    """Distance of the training rows at their 99 % quantile: the root mean square over a row's known columns of
+    their deviations from the median in scales, each at most 10."""
+
+
+@dataclass(frozen=True, slots=True)
 class Contract:
     """Everything a caller may rely on about one model file."""
 
@@ -109,6 +123,8 @@ class Contract:
     """The first dimension of every input and output is free, so that one call steps many instruments
     (``Model.batch``). False: it is 1, which CoreML needs.
     """
+    inputs: Inputs | None = None
+    """Of the training rows; None where the file does not tell. ``Model.novelty`` is measured against it."""
     version: int = LAYOUT
     cache_key: str = ""
 
@@ -127,6 +143,9 @@ class Contract:
                     out[CACHE_KEY] = value
             elif f.name == "states":
                 out[PREFIX + f.name] = _dump([[s.input, s.output, list(s.shape)] for s in value])
+            elif f.name == "inputs":
+                if value is not None:
+                    out[PREFIX + f.name] = _dump([value.median, value.scale, value.far])
             elif f.name == "golden":
                 out[PREFIX + f.name] = _dump(None if value is None else [value.rows, value.scores, value.tolerance])
             else:
@@ -162,6 +181,9 @@ class Contract:
             if values["golden"] is not None:
                 rows, scores, tolerance = values["golden"]
                 values["golden"] = Golden(np.array(rows, np.float32), np.array(scores, np.float32), tolerance)
+            if values.get("inputs") is not None:
+                median, scale, far = values["inputs"]
+                values["inputs"] = Inputs(tuple(median), tuple(math.nan if x is None else x for x in scale), far)
             contract = cls(**values, cache_key=props.get(CACHE_KEY, ""))
             contract._check()
             return contract
@@ -199,6 +221,14 @@ class Contract:
             and g.scores.shape == (len(g.rows), len(self.classes))
             and bool(np.isfinite(g.scores).all())
             and _number(g.tolerance)
+        )
+        i = self.inputs
+        good["inputs"] = i is None or (
+            len(i.median) == len(i.scale) == self.width
+            and all(map(_number, i.median))
+            and all((_number(x) and x > 0) or x != x for x in i.scale)
+            and _number(i.far)
+            and i.far > 0
         )
         bad = [name for name, fine in good.items() if not fine]
         if bad:

@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from smartcore import _core
 from smartcore.errors import ContractMismatch, CorruptSnapshot
 from smartcore.models import providers as _providers
 from smartcore.models.contract import Contract
@@ -63,7 +64,10 @@ class Model:
 
     def __init__(self, session: Any, contract: Contract) -> None:
         self.contract = contract
+        self.path: Path | None = None
+        """The file that it was loaded from."""
         self._session = session
+        self._inputs: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
         self._steps = 0
         self._bind_buffers()
         self._expect(np.arange(contract.width, dtype=np.intp), contract.width)
@@ -89,7 +93,7 @@ class Model:
         layout, of columns that ``features`` lacks, or whose scores on its golden rows are not those it was shipped with
         on the CPU either.
         """
-        path = _find(source)
+        path = find(source)
         try:
             session = _providers.session(path)
         except ImportError:
@@ -112,6 +116,7 @@ class Model:
                     f"model {contract.name!r} ({path.name}) gives other scores here than when exported: {worst}"
                 )
         model = cls(session, contract)
+        model.path = path.absolute()
         return model if features is None else model.bind(features)
 
     def bind(self, features: Columns) -> Model:
@@ -193,6 +198,24 @@ class Model:
         return int(np.count_nonzero(np.isnan(self._input)))
 
     @property
+    def novelty(self) -> float:
+        """How unlike the training inputs the last row was: its distance from their medians (``Contract.inputs``) over
+        that of the training rows at their 99 % quantile. Above 1, farther out than all but one in a hundred of them.
+        NaN where the file does not tell, or no column was known.
+        """
+        if self.contract.inputs is None:
+            return math.nan
+        if self._inputs is None:
+            i = self.contract.inputs
+            self._inputs = np.array(i.median, np.float32), np.array(i.scale, np.float32)
+        return _core._distance(self._input, *self._inputs) / self.contract.inputs.far
+
+    @property
+    def place(self) -> tuple[NDArray[np.intp], int]:
+        """Where a row has the model's columns, and how wide the row is."""
+        return self._index, self._width
+
+    @property
     def steps(self) -> int:
         """Steps since the last reset."""
         return self._steps
@@ -213,6 +236,7 @@ class Model:
     def fork(self) -> Model:
         """Another model over the same file, bound alike, with its own fresh state: one per instrument or thread."""
         other = Model(self._session, self.contract)
+        other.path = self.path
         other._expect(self._index, self._width)
         return other
 
@@ -320,33 +344,35 @@ def score_buffers(contract: Contract, n: int) -> tuple[NDArray[np.float32], NDAr
 
 def pack(contract: Contract, steps: int, body: bytes) -> bytes:
     """A snapshot of one instrument: the bytes of its states and how many steps led there."""
-    who = _who(contract)
-    return _HEAD.pack(_MAGIC, who, steps, _checksum(who, steps, body)) + body
+    whose = who(contract)
+    return _HEAD.pack(_MAGIC, whose, steps, _checksum(whose, steps, body)) + body
 
 
 def unpack(contract: Contract, blob: bytes) -> tuple[int, list[NDArray[np.float32]]]:
     """Steps and states (1, ...) from :func:`pack`. Raises CorruptSnapshot, or ContractMismatch for another model's."""
     if len(blob) < _HEAD.size or blob[:4] != _MAGIC:
         raise CorruptSnapshot(f"not a model snapshot: {len(blob)} bytes, starts with {bytes(blob[:4])!r}")
-    _, who, steps, crc = _HEAD.unpack_from(blob)
+    _, whose, steps, crc = _HEAD.unpack_from(blob)
     body = bytes(blob[_HEAD.size :])
-    if crc != _checksum(who, steps, body):
+    if crc != _checksum(whose, steps, body):
         raise CorruptSnapshot("model snapshot is damaged: its checksum does not fit")
     sizes = [math.prod(s.shape) for s in contract.states]
-    if who != _who(contract) or len(body) != 4 * sum(sizes):
+    if whose != who(contract) or len(body) != 4 * sum(sizes):
         raise ContractMismatch(
-            f"snapshot of another model, {who.decode(errors='replace').strip()}; "
-            f"this is {_who(contract).decode(errors='replace').strip()}"
+            f"snapshot of another model, {whose.decode(errors='replace').strip()}; "
+            f"this is {who(contract).decode(errors='replace').strip()}"
         )
     states = np.split(np.frombuffer(body, np.float32), np.cumsum(sizes)[:-1]) if sizes else []
     return steps, [values.reshape(s.shape) for s, values in zip(contract.states, states, strict=True)]
 
 
-def _who(contract: Contract) -> bytes:
+def who(contract: Contract) -> bytes:
+    """The 32 bytes by which a snapshot knows its model."""
     return (contract.cache_key or contract.fingerprint).encode()[:32].ljust(32)
 
 
-def _find(source: str | Path) -> Path:
+def find(source: str | Path) -> Path:
+    """The file of a model given as a path, or by the name of a shipped one. Raises FileNotFoundError."""
     path = Path(source)
     if path.suffix != ".onnx" and len(path.parts) == 1:
         shipped = BUILTIN / f"{path}.onnx"
@@ -383,15 +409,26 @@ def place(contract: Contract, features: Columns) -> tuple[NDArray[np.intp], int]
 
 
 def _check_graph(session: Any, contract: Contract) -> None:
-    """That the graph's tensors are those of the contract, before anything is bound to them."""
+    check_tensors(contract, *([(t.name, t.shape) for t in ts] for ts in (session.get_inputs(), session.get_outputs())))
+
+
+def check_tensors(
+    contract: Contract, takes: Sequence[tuple[str, Sequence[Any]]], gives: Sequence[tuple[str, Sequence[Any]]]
+) -> None:
+    """That the graph's tensors, (name, shape) of inputs and outputs, are those of the contract, before anything is
+    bound to them; a dimension that is no number, or -1, is free. Raises ContractMismatch.
+    """
     first = "n" if contract.dynamic else 1
 
     def shape(given: Sequence[Any]) -> list[Any]:
         return [first, *given[1:]]
 
     inputs, outputs = (
-        {t.name: ["n" if i == 0 and not isinstance(d, int) else d for i, d in enumerate(t.shape)] for t in tensors}
-        for tensors in (session.get_inputs(), session.get_outputs())
+        {
+            name: ["n" if i == 0 and not (isinstance(d, int) and d >= 0) else d for i, d in enumerate(dims)]
+            for name, dims in tensors
+        }
+        for tensors in (takes, gives)
     )
     want_in = {"row": [first, contract.width], **{s.input: shape(s.shape) for s in contract.states}}
     want_out = {"scores": [first, len(contract.classes)], **{s.output: shape(s.shape) for s in contract.states}}
@@ -404,5 +441,5 @@ def _check_graph(session: Any, contract: Contract) -> None:
         )
 
 
-def _checksum(who: bytes, steps: int, body: bytes) -> int:
-    return zlib.crc32(body, zlib.crc32(who + steps.to_bytes(8, "little")))
+def _checksum(whose: bytes, steps: int, body: bytes) -> int:
+    return zlib.crc32(body, zlib.crc32(whose + steps.to_bytes(8, "little")))
