@@ -14,6 +14,7 @@ from scipy import stats
 
 import smartcore as sc
 from smartcore import _core
+from smartcore.decide import schedule
 
 NAN = math.nan
 EXECUTION = _core.DECISION["execution"]
@@ -321,3 +322,101 @@ def test_limit_prices_lie_on_the_grid_and_are_never_worse_than_meant() -> None:
     wants_less = advise(1, sigma=1e-3, risk_aversion=20.0, ctx=context(position=90.0))
     assert wants_less["limit_price"] <= wants_less["reservation_price"] < 99.99
     assert math.isnan(advise(strong=True)["limit_price"]) and math.isnan(advise(0)["limit_price"])
+
+
+# ---- schedules of slices ----
+
+
+def lots(slices: tuple[schedule.Slice, ...], lot: float) -> int:
+    return sum(round(s.size / lot) for s in slices)
+
+
+COUNT = st.integers(1, 200)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(1, 10**6), st.booleans(), st.sampled_from([1.0, 0.001, 0.25, 100.0]), COUNT, st.floats(0, 1e5),
+       st.floats(0, 1), st.integers(0, 2**32), st.floats(0, 10), st.data())  # fmt: skip
+def test_slices_are_whole_lots_and_add_up_to_the_parent(
+    count: int, buys: bool, lot: float, slices: int, seconds: float, jitter: float, seed: int, kappa: float, data: Any
+) -> None:
+    size = count * lot * (1 if buys else -1)
+    curve = data.draw(st.lists(st.floats(0, 1e6), min_size=1, max_size=50).filter(lambda v: sum(v) > 0))
+    rate = abs(size) / data.draw(st.integers(1, 100))
+    more: dict[str, Any] = {"lot": lot, "jitter": jitter, "seed": seed}
+    for cut in (
+        schedule.twap(size, seconds, slices, **more),
+        schedule.vwap(size, seconds, curve, **more),
+        schedule.pov(size, 0.5, rate, 2.0, **more),
+        schedule.almgren_chriss(size, seconds, slices, kappa, **more),
+    ):
+        assert lots(cut, lot) == round(size / lot)
+        assert math.fsum(s.size for s in cut) == pytest.approx(size, rel=1e-12)
+        times = [s.at_s for s in cut]
+        assert times == sorted(times) and times[0] >= 0 and all(s.size * size > 0 for s in cut)
+        assert cut == cut[:]
+    assert schedule.twap(size, seconds, slices, **more) == schedule.twap(size, seconds, slices, **more)
+
+
+def test_almgren_chriss_is_the_papers_trajectory_and_twap_without_aversion() -> None:
+    size, seconds, n = 1e6, 3600.0, 60
+    for kappa in (1e-6, 1e-3, 0.01, 5.0):
+        cut = schedule.almgren_chriss(size, seconds, n, kappa)
+        with np.errstate(over="ignore", invalid="ignore"):
+            left = np.sinh(kappa * (seconds - seconds * np.arange(n + 1) / n)) / np.sinh(kappa * seconds)
+        if kappa * seconds > 700:  # where sinh overflows: exp(-kappa t) to the last digit
+            left = np.exp(-kappa * seconds * np.arange(n + 1) / n)
+        sent = np.zeros(n)
+        for s in cut:
+            sent[round(s.at_s / (seconds / n))] = s.size
+        assert np.abs(np.cumsum(sent) - size * (1 - left[1:])).max() <= 1.0
+    assert schedule.almgren_chriss(size, seconds, n, 0.0) == schedule.twap(size, seconds, n)
+    even = [s.size for s in schedule.almgren_chriss(size, seconds, n, 1e-12)]
+    assert even == [s.size for s in schedule.twap(size, seconds, n)]
+    # The cost the paper minimises, E + lambda Var with temporary impact eta, is least at its kappa = sqrt(lambda /
+    # eta) sigma.
+    sigma, eta, lam = 0.3, 2e-4, 1e-8
+    best = math.sqrt(lam / eta) * sigma
+
+    def cost(kappa: float) -> float:
+        sizes = np.array([s.size for s in schedule.almgren_chriss(size, seconds, n, kappa, lot=1e-3)])
+        step, held = seconds / n, size - np.cumsum(sizes)
+        return float(eta * (sizes**2).sum() / step + lam * sigma**2 * step * (held**2).sum())
+
+    assert 1 < best * seconds < 20
+    around = [cost(best * f) for f in (0.25, 0.5, 1.0, 2.0, 4.0)]
+    assert min(around) == around[2]
+
+
+def test_twap_vwap_and_pov_by_hand() -> None:
+    assert schedule.twap(10, 60, 4) == ((0.0, 3.0), (15.0, 2.0), (30.0, 3.0), (45.0, 2.0))
+    assert schedule.twap(-0.3, 30, 3, lot=0.1) == ((0.0, -0.1), (10.0, -0.1), (20.0, -0.1))
+    assert schedule.vwap(8, 40, [1, 0, 2, 1]) == ((0.0, 2.0), (20.0, 4.0), (30.0, 2.0))
+    assert schedule.pov(10, 0.1, 2.0, 20.0) == ((0.0, 4.0), (20.0, 4.0), (40.0, 2.0))
+    assert schedule.twap(2, 60, 5, seed=1) == ((12.0, 1.0), (36.0, 1.0))  # slices of no lot are left out
+    late = schedule.twap(100, 100, 10, jitter=0.5, seed=3)
+    assert all(0 <= s.at_s - 10 * i < 5 for i, s in enumerate(late))
+    assert late != schedule.twap(100, 100, 10, jitter=0.5, seed=4)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: schedule.twap(0, 1, 1), "size: 0 is no size"),
+        (lambda: schedule.pov(math.inf, 0.1, 1, 1), "size: inf is no size"),
+        (lambda: schedule.twap(1.5, 1, 1), "size: 1.5 is not a whole number of lots of 1.0"),
+        (lambda: schedule.twap(1, -1, 1), "seconds: -1 is not"),
+        (lambda: schedule.twap(1, 1, 0), "slices: 0 is not"),
+        (lambda: schedule.twap(1, 1, 1, jitter=2), "jitter: 2 is not"),
+        (lambda: schedule.twap(1, 1, 1, lot=0), "lot: 0 is not"),
+        (lambda: schedule.vwap(1, 1, []), "curve: "),
+        (lambda: schedule.vwap(1, 1, [0, 0]), "curve: "),
+        (lambda: schedule.pov(1, 2, 1, 1), "participation: 2 is above 1"),
+        (lambda: schedule.pov(1, 0.1, 0, 1), "rate: 0 is not"),
+        (lambda: schedule.pov(1e9, 0.1, 1, 1), "size: 1000000000.0 is 10000000000 slices"),
+        (lambda: schedule.almgren_chriss(1, 1, 1, -1), "kappa: -1 is not"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(call: Any, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        call()
