@@ -20,7 +20,7 @@ import pytest
 import smartcore as sc
 from smartcore.bot.journal import LAYOUT, Journal, why
 from smartcore.bot.orchestrator import Orchestrator
-from smartcore.decide import Context, Inputs, Score, Scores, decide
+from smartcore.decide import Context, Inputs, decide
 from smartcore.errors import InvalidData
 from smartcore.market import events as ev
 
@@ -64,7 +64,7 @@ def test_entries_are_what_was_decided(tmp_path, market):
     assert last.run.policy["horizon"] == 10 and last.run.policy_id == bot.status()["policy_id"]
     assert [(m["source"], m["name"]) for m in last.run.models] == [("sequence", "gru")]
     assert last.context["equity"] == 1000.0 and last.context["position"] == -2.0
-    assert set(last.scorecard) == {"fused", "sequence", "technical"}
+    assert set(last.scorecard) == {"fused", "sequence", "smart_money", "technical"}
     assert sum(last.scores["sequence"]) == pytest.approx(1, abs=1e-5)
     assert last.values["spread"] == rows[-1][sc.FeatureSet.default().index("spread")]
     json.dumps(last.to_dict(), allow_nan=False)
@@ -77,16 +77,14 @@ def test_every_decision_can_be_made_again_from_it(tmp_path, market):
     ) as bot:
         for _ in bot.run(market):
             pass
-    before = None
     for entry in Journal(tmp_path / "j", readonly=True):
         given = dict(entry.context)
-        given["calibrated"] = frozenset(given["calibrated"])
+        for name in ("calibrated", "failed", "fell_back"):
+            given[name] = frozenset(given[name])
         given["price"] = float("nan") if given["price"] is None else given["price"]
-        records = Scores.of({name: Score(**score) for name, score in entry.scorecard.items()})
-        context = Context(Inputs(entry.run.columns), regime=before, **given)
-        again = decide(entry.row, entry.scores, records if entry.scorecard else None, policy, context=context)
+        context = Context(Inputs(entry.run.columns), **given)
+        again = decide(entry.row, entry.scores, entry.card, policy, context=context)
         assert again == entry.decision
-        before = again.regime
 
 
 def test_why_names_each_gate_and_its_margin(tmp_path):

@@ -2,6 +2,7 @@
 #include "bind/bind.hpp"
 #include "decide/decide.hpp"
 #include "decide/execution.hpp"
+#include "decide/risk.hpp"
 
 namespace smartcore {
 namespace {
@@ -72,6 +73,10 @@ void register_decide(py::module_& m) {
     m.attr("INPUTS") = py::dtype::of<Inputs>();
     m.attr("COLUMNS") = columns();
 
+    m.def("_payoff", [](double p, double move, double stop, double target, double cost) {
+        const Payoff made = payoff(p, move, stop, target, cost);
+        return std::make_pair(made.mean, made.kelly);
+    });
     // The record of a decision as bytes; each argument a record (or array of one, or bytes) of the dtype of its name.
     m.def("_decide", [](const py::array_t<double, py::array::c_style>& row, const py::buffer& inputs, const py::buffer& given,
                         const py::object& card, const py::buffer& policy, const py::buffer& context) {

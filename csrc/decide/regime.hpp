@@ -1,5 +1,7 @@
 // The regime as the engine's columns have it, and the market condition that follows from it.
 #pragma once
+#include <cmath>
+
 #include "decide/inputs.hpp"
 #include "decide/policy.hpp"
 #include "decide/record.hpp"
@@ -29,7 +31,7 @@ inline void read_regime(const double (&values)[std::size(kRegimeColumns)], doubl
     for (std::size_t i = 0; i < kRegimes; ++i) total += values[i];
     if (total > 0.5 && known(name) && known(age) && known(change)) {
         for (std::size_t i = 0; i < kRegimes; ++i) out.probabilities[i] = values[i] / total;
-        out.name = static_cast<RegimeName>(name), out.age = age, out.switch_probability = change;
+        out.name = static_cast<RegimeName>(name), out.age = std::floor(age), out.switch_probability = change;
     } else {
         for (double& p : out.probabilities) p = 1.0 / kRegimes;
         out.name = RegimeName::unknown, out.age = 0, out.switch_probability = 1 - 1.0 / kRegimes;

@@ -642,6 +642,9 @@ def _distance(
     Root mean square of the clipped robust deviations of the known values; NaN where there are none.
     """
 
+def _payoff(
+    arg0: float, arg1: float, arg2: float, arg3: float, arg4: float
+) -> tuple[float, float]: ...
 def _student3(arg0: float) -> float: ...
 def _tally_believed(
     arg0: float, arg1: float, arg2: float, arg3: float, arg4: float, arg5: float

@@ -103,7 +103,6 @@ class Orchestrator:
         self.symbol = engine.instrument.symbol
         self.decision: Decision | None = None
         self.decisions = 0
-        self.regime: Regime | None = None
         self.latency = Latency()
         self._sources = sources(models, engine, max_missing)
         first = self._sources[0].model.contract if self._sources else None
@@ -369,7 +368,6 @@ class Orchestrator:
             price=self._price(),
             symbol=self.symbol,
             sequence=self.decisions,
-            bar=self.engine.bar_count,
             bar_ns=self._bar_length.ns or _MINUTE,
             position=self.position,
             equity=self._equity,
@@ -380,13 +378,11 @@ class Orchestrator:
             book_crossed=book.crossed,
             bid_size=book.bid_size,
             ask_size=book.ask_size,
-            regime=self.regime,
             **self._fixed,
         )
         decision = decide(self._row, scores, scorecard, self.policy, context=context)
         self.decision = decision
         self.decisions += 1
-        self.regime = decision.regime
         self._outcomes.expect(decision, context.bar_ns)
         self._grid, self._next = min(self._grid, self._outcomes.next), min(self._next, self._outcomes.next)
         record = Record(self._run, decision, self._row.tobytes(), scores, context, scorecard)
@@ -399,6 +395,11 @@ class Orchestrator:
         return decision
 
     # ---- the account, and how things stand ----
+
+    @property
+    def regime(self) -> Regime | None:
+        """That of the last decision."""
+        return None if self.decision is None else self.decision.regime
 
     @property
     def equity(self) -> float | None:

@@ -91,18 +91,23 @@ class Entry:
     scorecard: Mapping[str, Any]
     """The record of each source at that time."""
     run: Run
+    card: Scores | None = None
+    """All of it."""
 
     @classmethod
     def from_row(cls, row: Sequence[Any], run: Run) -> Entry:
         """Of the columns row, scores, context, scorecard and decision of the table ``decisions``."""
         values, scores, context, scorecard, decision = row
+        records = json.loads(scorecard)
+        raw = records.pop("raw", None)
         return cls(
             Decision.from_dict(json.loads(decision)),
             np.frombuffer(values, "<f8"),
             {source: tuple(triple) for source, triple in json.loads(scores).items()},
             json.loads(context),
-            json.loads(scorecard),
+            records,
             run,
+            None if raw is None else Scores(bytes.fromhex(raw)),
         )
 
     @property
@@ -170,7 +175,8 @@ class Record:
         """What is read back, without a file."""
         scores = {source: tuple(triple.tolist()) for source, triple in self.scores.items()}
         row = np.frombuffer(self.row, np.float64)
-        return Entry(self.decision, row, scores, _context(self.context), _scorecard(self.scorecard), self.run)
+        context, records = _context(self.context), _scorecard(self.scorecard)
+        return Entry(self.decision, row, scores, context, records, self.run, self.scorecard)
 
     def to_row(self, run: int) -> tuple[Any, ...]:
         """As in the table ``decisions``, without its number; ``run`` is that of :attr:`run`."""
@@ -190,7 +196,7 @@ class Record:
             self.row,
             _json(scores),
             _json(_context(self.context)),
-            _json(_scorecard(self.scorecard)),
+            _json(_scorecard(self.scorecard) | ({} if self.scorecard is None else {"raw": self.scorecard.raw.hex()})),
             _json(d),
         )
 
@@ -200,6 +206,8 @@ class Record:
 
 def _plain(value: Any) -> Any:
     """JSON's own types; without the sentences of reasons, which are made again when asked for."""
+    if isinstance(value, Decision):
+        value = value.to_dict()
     if isinstance(value, float):
         return value if isfinite(value) else None
     if isinstance(value, StrEnum):
@@ -217,11 +225,11 @@ def _json(value: Any) -> str:
     return json.dumps(_plain(value), separators=(",", ":"))
 
 
-_CONTEXT = tuple(f.name for f in fields(Context) if f.name not in ("inputs", "regime"))
+_CONTEXT = tuple(f.name for f in fields(Context) if f.name not in ("inputs", "raw"))
 
 
 def _context(context: Context) -> dict[str, Any]:
-    """All of it but ``inputs``, which follow from the run's columns, and ``regime``, that of the decision before."""
+    """All of it but ``inputs``, which follow from the run's columns."""
     return {name: _plain(getattr(context, name)) for name in _CONTEXT}
 
 

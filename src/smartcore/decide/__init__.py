@@ -7,31 +7,30 @@ from types import ModuleType
 from typing import Any
 
 from smartcore.decide.decide import decide
-from smartcore.decide.decision import (
-    GATES,
+from smartcore.decide.decision import Decision, Execution, Parts, Reason, Regime, Risk, Track
+from smartcore.decide.inputs import Context, Inputs
+from smartcore.decide.notes import GATES
+from smartcore.decide.policy import PRESETS, Policy
+from smartcore.decide.scorecard import Score, Scorecard, Scores
+from smartcore.decide.words import (
+    MODELS,
+    SOURCES,
     Bound,
     Condition,
-    Decision,
     EntryMethod,
-    Execution,
     Mode,
-    Parts,
     Quality,
-    Reason,
-    Regime,
     RegimeName,
-    Risk,
     RiskLevel,
+    Schedule,
     Signal,
     Timing,
     Trend,
     Urgency,
     Volatility,
     Volume,
+    Voting,
 )
-from smartcore.decide.inputs import Context, Inputs
-from smartcore.decide.policy import MODELS, PRESETS, SOURCES, Policy
-from smartcore.decide.scorecard import Score, Scorecard, Scores
 
 __all__ = [
     "GATES",
@@ -54,15 +53,18 @@ __all__ = [
     "RegimeName",
     "Risk",
     "RiskLevel",
+    "Schedule",
     "Score",
     "Scorecard",
     "Scores",
     "Signal",
     "Timing",
+    "Track",
     "Trend",
     "Urgency",
     "Volatility",
     "Volume",
+    "Voting",
     "decide",
 ]
 

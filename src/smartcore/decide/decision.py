@@ -1,137 +1,40 @@
 """What ``decide()`` returns: frozen records that say what to do, how sure, why, and what stopped it.
 
-A number that is not known is ``None``, never NaN: records compare equal when they are, and are JSON as they
-stand. Distances, VaR and sizes are fractions (0.01 is one percent) unless the name carries a unit (``_bps``,
-``_pct``, ``_minutes``).
+A :class:`Decision` is a view over the bytes that ``csrc/decide`` filled in; what is in it is made when asked for.
+A number that is not known is ``None``, never NaN. Distances, VaR and sizes are fractions (0.01 is one percent)
+unless the name carries a unit (``_bps``, ``_pct``, ``_minutes``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import Any, NoReturn
+from typing import Any, Generic, NoReturn, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
 
-class Signal(StrEnum):
-    """What to do. STRONG needs ``Policy.strong_confidence`` and at least GOOD quality."""
-
-    STRONG_BUY = "STRONG_BUY"
-    BUY = "BUY"
-    HOLD = "HOLD"
-    SELL = "SELL"
-    STRONG_SELL = "STRONG_SELL"
-
-
-class Quality(StrEnum):
-    """How well founded it is: agreement, completeness, freshness, a clear regime. Not a probability."""
-
-    EXCELLENT = "EXCELLENT"
-    GOOD = "GOOD"
-    FAIR = "FAIR"
-    POOR = "POOR"
-
-
-class Mode(StrEnum):
-    """What the bot may do now: anything, only shrink its position, or send nothing at all."""
-
-    NORMAL = "normal"
-    REDUCE_ONLY = "reduce_only"
-    HOLD_ONLY = "hold_only"
-
-
-class Volatility(StrEnum):
-    LOW = "low"
-    MEDIUM = "medium"
-    HIGH = "high"
-    UNKNOWN = "unknown"
-
-
-class Trend(StrEnum):
-    STRONG_BEARISH = "strong_bearish"
-    MODERATE_BEARISH = "moderate_bearish"
-    SIDEWAYS = "sideways"
-    MODERATE_BULLISH = "moderate_bullish"
-    STRONG_BULLISH = "strong_bullish"
-    UNKNOWN = "unknown"
-
-
-class Volume(StrEnum):
-    LOW = "low"
-    NORMAL = "normal"
-    HIGH = "high"
-    UNKNOWN = "unknown"
-
-
-class RegimeName(StrEnum):
-    """The seven regimes; UNKNOWN until the columns that tell them apart have warmed up."""
-
-    TRENDING_UP = "trending_up"
-    TRENDING_DOWN = "trending_down"
-    BREAKOUT = "breakout"
-    REVERSAL = "reversal"
-    RANGING = "ranging"
-    VOLATILE = "volatile"
-    QUIET = "quiet"
-    UNKNOWN = "unknown"
-
-
-class Condition(StrEnum):
-    """The market as execution sees it."""
-
-    TRENDING_STABLE = "trending_stable"
-    TRENDING_VOLATILE = "trending_volatile"
-    CHOPPY = "choppy"
-    CONSOLIDATING = "consolidating"
-    ILLIQUID = "illiquid"
-    UNKNOWN = "unknown"
-
-
-class Bound(StrEnum):
-    """What set the size: the last cap that lowered it, or why there is none."""
-
-    NONE = "none"
-    """Nothing to size: the decision is HOLD for another reason."""
-    UNCALIBRATED = "uncalibrated"
-    UNKNOWN_RISK = "unknown_risk"
-    KELLY = "kelly"
-    DRAWDOWN = "drawdown"
-    VAR = "var"
-    POSITION = "position"
-    CONTRACTS = "contracts"
-    EXCHANGE = "exchange"
-    """Below the smallest order the exchange takes."""
-    REDUCE_ONLY = "reduce_only"
-    """The size is that of the position to be closed."""
-
-
-class RiskLevel(StrEnum):
-    LOW = "low"
-    MEDIUM = "medium"
-    HIGH = "high"
-    EXTREME = "extreme"
-    UNKNOWN = "unknown"
-
-
-class EntryMethod(StrEnum):
-    MARKET = "market"
-    LIMIT = "limit"
-    """A limit at the far touch: takes what is there, no worse."""
-    PASSIVE = "passive"
-    """Rests at the near touch and waits."""
-    NONE = "none"
-
-
-class Urgency(StrEnum):
-    URGENT = "urgent"
-    NORMAL = "normal"
-    PATIENT = "patient"
-
-
-class Timing(StrEnum):
-    IMMEDIATE = "immediate"
-    WAIT_FOR_VOLUME = "wait_for_volume"
-    WAIT_FOR_SPREAD = "wait_for_spread"
+from smartcore._core import DECISION
+from smartcore.decide.layout import reader
+from smartcore.decide.notes import GATES, NOTES, detail, sentence
+from smartcore.decide.words import (
+    SOURCES,
+    Bound,
+    Condition,
+    EntryMethod,
+    Mode,
+    Quality,
+    RegimeName,
+    RiskLevel,
+    Schedule,
+    Signal,
+    Timing,
+    Trend,
+    Urgency,
+    Volatility,
+    Volume,
+)
 
 
 class Parts(Mapping[str, float]):
@@ -182,39 +85,34 @@ class Parts(Mapping[str, float]):
 
 @dataclass(frozen=True, slots=True)
 class Regime:
-    """The market by rules with memory. It is its own state: pass it back as the next ``Context.regime``.
+    """The market as the engine's columns ``market_regime`` have it.
 
-    ``age`` counts bars since ``name`` last changed; ``switch_probability`` is that of another regime at the
-    next bar.
-    ``activity``: volume relative to its usual, faded over a few bars, None unknown: what ``volume`` is read
-    from.
-    ``probabilities`` cover the seven names and sum to 1. ``bar`` is the bar number it was computed at, -1
-    unnumbered.
+    ``probabilities`` cover the seven names and sum to 1, each 1/7 where the name is UNKNOWN. ``age`` counts bars since
+    ``name`` last changed; ``switch_probability`` is that of another regime at the next bar.
     """
 
+    probabilities: Parts
+    switch_probability: float
+    age: int
     name: RegimeName
     volatility: Volatility
     trend: Trend
     volume: Volume
     condition: Condition
-    probabilities: Parts
-    age: int
-    switch_probability: float
-    activity: float | None = None
-    bar: int = -1
 
 
 @dataclass(frozen=True, slots=True)
 class Risk:
     """What may be lost over the policy's horizon, and how much to hold: all fractions, None where not known.
 
-    ``var_*`` and ``es_*``: loss per unit of position value, from the left tail of returns.
-    ``max_adverse_excursion``: the 95 % quantile of the worst loss on the way, per unit of position value.
-    ``kelly_fraction``: fraction of equity to put at risk at the stop, full Kelly on the shrunk probability,
-    before the policy's multiplier; negative odds give 0.
-    ``risk_adjusted_position_size``: position value as a fraction of equity after all caps: the *target*, not
-    the order.
+    ``var_*`` and ``es_*``: loss per unit of position value, of the side leant to (of a long position where there
+    is none). ``max_adverse_excursion``, ``max_favourable_excursion``: 95 % quantiles of the worst loss and of the
+    best gain on the way, per unit of position value.
+    ``kelly_fraction``: fraction of equity to put at risk at the stop, full Kelly on ``believed``, the shrunk
+    probability, before the policy's multiplier; negative odds give 0.
+    ``risk_adjusted_position_size``: position value as a fraction of equity after all caps: the *target*, not the order.
     ``contracts``: the same in contracts, whole lots, unsigned; None where equity is unknown.
+    ``bound``: what set the size.
     """
 
     var_95: float | None
@@ -222,61 +120,96 @@ class Risk:
     es_95: float | None
     es_99: float | None
     max_adverse_excursion: float | None
+    max_favourable_excursion: float | None
     kelly_fraction: float | None
+    believed: float
     risk_adjusted_position_size: float
     contracts: float | None
-    bound: Bound
     stop_distance: float | None
     target_distance: float | None
     reward_to_risk: float | None
     expected_edge_bps: float | None
+    bound: Bound
     risk_level: RiskLevel
 
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """How to enter. ``slippage_tolerance_pct`` is a quantile of predicted slippage, in percent of price, fees
-    not included; ``expected_cost_bps`` is the mean cost of getting in, fees included, of one side.
+    """How to enter.
+
+    ``expected_cost_bps``: mean cost of getting in, fees included, of one side. ``slippage_bps``: its predicted slippage
+    against the mid, of which ``impact_bps`` is that of earlier slices on later ones; ``slippage_tolerance_bps``: the
+    quantile ``quantile`` of what one slice of ``slice`` contracts slips.
+    ``reservation_price``: of Avellaneda and Stoikov; ``limit_price``: where a limit or passive order goes;
+    ``kappa``: how fast to trade by Almgren and Chriss, 1/s, 0 evenly; ``participation``: share of the market's
+    volume, of a schedule by volume. None where not known or not meant.
     """
 
+    expected_cost_bps: float
+    slippage_bps: float
+    slippage_tolerance_bps: float
+    impact_bps: float
+    quantile: float
+    slice: float | None
+    max_execution_time_minutes: float
+    reservation_price: float | None
+    limit_price: float | None
+    kappa: float | None
+    participation: float | None
+    slices: int
     entry_method: EntryMethod
     execution_urgency: Urgency
     recommended_timing: Timing
-    slippage_tolerance_pct: float
-    expected_cost_bps: float
-    max_execution_time_minutes: float
-    slices: int
+    schedule: Schedule
+
+    @property
+    def slippage_tolerance_pct(self) -> float:
+        """``slippage_tolerance_bps`` in percent of price, fees not included."""
+        return self.slippage_tolerance_bps / 100.0
 
 
-AT_LEAST, AT_MOST, FACT = ">=", "<=", "="
-GATES: dict[str, tuple[str, str, str]] = {
-    # gate: (what its value is, relation to the limit, unit)
-    "data_age": ("age of the data", AT_MOST, "s"),
-    "book_fresh": ("order book in sequence", FACT, ""),
-    "book_uncrossed": ("order book not crossed", FACT, ""),
-    "price": ("price", FACT, ""),
-    "model": ("models with a usable forecast", AT_LEAST, ""),
-    "calibrated": ("forecasts not calibrated", AT_MOST, ""),
-    "sources": ("weight of the sources that spoke", AT_LEAST, ""),
-    "risk_known": ("risk columns not known", AT_MOST, ""),
-    "equity": ("equity", FACT, ""),
-    "drawdown": ("drawdown", AT_MOST, ""),
-    "spread": ("spread", AT_MOST, "bps"),
-    "latency": ("latency", AT_MOST, "ms"),
-    "quality": ("quality score", AT_LEAST, ""),
-    "confidence": ("confidence", AT_LEAST, ""),
-    "edge": ("expected gain after costs", AT_LEAST, "bps"),
-    "reduce_only": ("position in the direction of the trade", AT_MOST, ""),
-    "size": ("size after all caps", AT_LEAST, ""),
-}
-"""Every gate there is, in the order in which they are asked."""
+@dataclass(frozen=True, slots=True)
+class Track:
+    """How past numbers of this bot turned out when the decision was made, as far as outcomes were known; None:
+    none were.
+
+    ``calls``, ``hit_rate``, ``stated`` (mean confidence), ``brier``, ``ece`` (beside ``ece_floor``, what a perfectly
+    calibrated forecaster would show): of the fused confidence, older calls counting less. ``slope``: of
+    recalibration on log-odds, 1 none. ``reliability``: 0 to 1, what confidence is shrunk by for sizing.
+    ``var_95_breaches`` and the rest: counted over horizons that do not overlap, with Kupiec's and
+    Christoffersen's p-values; ``caution``: what VaR and ES are multiplied by for too many of them.
+    ``slippage_coverage``: share of fills within the tolerance; ``regime_brier``: of the switch probability.
+    """
+
+    calls: float
+    hit_rate: float | None
+    stated: float | None
+    brier: float | None
+    ece: float | None
+    reliability: float
+    var_95_breaches: float
+    var_95_expected: float
+    var_95_p: float | None
+    var_99_breaches: float
+    var_99_expected: float
+    var_99_p: float | None
+    slippage_calls: float
+    slippage_coverage: float | None
+    regime_calls: float
+    regime_brier: float | None
+    ece_floor: float | None
+    var_95_independence_p: float | None
+    var_99_independence_p: float | None
+    caution: float
+    slope: float
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
     """One gate: what was measured, what was asked, by how much it passed (margin >= 0) or failed (< 0).
 
-    ``value`` and ``margin`` are None where the thing itself is not known. ``detail`` adds names and causes.
+    ``value`` and ``margin`` are None where the thing itself is not known. ``note`` says why where the numbers alone do
+    not; ``a``, ``b`` and ``bits`` are its numbers, and ``detail`` its words.
     """
 
     gate: str
@@ -284,61 +217,314 @@ class Reason:
     limit: float | None
     margin: float | None
     passed: bool
-    detail: str = ""
+    note: str = "none"
+    a: float = 0.0
+    b: float = 0.0
+    bits: int = 0
+
+    @property
+    def detail(self) -> str:
+        """Names and causes in words, empty where there is nothing to add."""
+        return detail(self.note, self.a, self.b, self.bits)
 
     @property
     def text(self) -> str:
         """The gate as a sentence, formatted when asked for."""
-        label, relation, unit = GATES.get(self.gate, (self.gate, FACT, ""))
-        tail = f" ({self.detail})" if self.detail else ""
-        if relation == FACT:
-            return f"{label}: {'yes' if self.passed else 'no'}{tail}"
-        if self.value is None or self.limit is None or self.margin is None:
-            return f"{label}: not known, {'accepted' if self.passed else 'refused'}{tail}"
-        unit = unit and " " + unit
-        asked = "at least" if relation == AT_LEAST else "at most"
-        short, spare = ("short by", "above by") if relation == AT_LEAST else ("over by", "below by")
-        verdict = "just so"
-        if self.margin:
-            verdict = f"{spare if self.passed else short} {abs(self.margin):.3g}{unit}"
-        return f"{label}: {self.value:.4g}{unit}, {asked} {self.limit:.4g}{unit} asked: {verdict}{tail}"
+        return sentence(self.gate, self.value, self.limit, self.margin, self.passed, self.detail)
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """The result of ``decide()``: a value, equal for equal inputs.
+def _known(x: float) -> float | None:
+    return x if x == x else None
 
-    ``confidence``: probability that the direction leant to is right, given that the price moves at all; 0
-    where no source spoke. It is the fused, calibrated probability and nothing is multiplied into it: doubts
-    are in ``quality``.
-    ``score``: P(up) - P(down), -1 to 1; it is the sum of ``contributions`` exactly, in any order of adding.
-    ``weights``: share of each source that spoke, after the missing ones' share was redistributed.
-    ``probabilities``: fused (down, flat, up), None where no model spoke.
-    ``as_of``: ts of the newest data used; ``age_ns``: how old that was at the decision; ``latency_ns``: as
-    measured by whoever holds a clock, None if nobody does.
-    ``id``: symbol, ts and sequence number: unique where sequence numbers are not reused.
+
+Part = TypeVar("Part", Regime, Risk, Execution, Track)
+
+
+class _Reader(Generic[Part]):
+    """Makes one of the nested records from a decision's bytes, and writes it back.
+
+    kind: its class, whose fields are those of the dtype but for ``names``: Python's to the record's.
     """
 
-    id: str
+    def __init__(self, kind: type[Part], place: str, names: Mapping[str, str] | None = None,
+                 made: Mapping[str, Callable[[Any], Any]] | None = None) -> None:
+        self.kind: Callable[..., Part] = kind
+        self.place = place
+        self.names = {f.name: (names or {}).get(f.name, f.name) for f in fields(kind)}
+        dtype, offset = DECISION.fields[place][:2]  # type: ignore[index]
+        self.struct, widths = reader(dtype, self.names.values(), offset)
+        self.made = [(made or {}).get(name) or (_ENUMS[name].__getitem__ if name in _ENUMS else _known)
+                     for name in self.names]
+        assert all(n == 1 for n in widths[1:]) and set(self.names.values()) == set(dtype.names or ())
+        self.wide = widths[0]  # the regime's probabilities, which come first
+
+    def read(self, data: bytes) -> Part:
+        values: Any = self.struct.unpack_from(data)
+        if self.wide > 1:
+            values = (values[: self.wide], *values[self.wide :])
+        return self.kind(*[make(x) for make, x in zip(self.made, values, strict=True)])
+
+    def write(self, plain: Mapping[str, Any], to: NDArray[np.void]) -> None:
+        record = to[self.place]
+        for name, there in self.names.items():
+            record[there] = _number(name, plain[name])
+
+
+_ENUMS: dict[str, tuple[Any, ...]] = {
+    "name": tuple(RegimeName), "volatility": tuple(Volatility), "trend": tuple(Trend), "volume": tuple(Volume),
+    "condition": tuple(Condition), "bound": tuple(Bound), "risk_level": tuple(RiskLevel),
+    "entry_method": tuple(EntryMethod), "execution_urgency": tuple(Urgency), "recommended_timing": tuple(Timing),
+    "schedule": tuple(Schedule), "signal": tuple(Signal), "quality": tuple(Quality), "mode": tuple(Mode),
+}  # fmt: skip
+_REGIMES = tuple(name.value for name in RegimeName)[:7]
+
+
+def _number(name: str, value: Any) -> Any:
+    """As it stands in a record."""
+    if isinstance(value, Mapping):
+        return list(value.values())
+    if name in _ENUMS:
+        return _ENUMS[name].index(value)
+    return np.nan if value is None else value
+
+
+_REGIME = _Reader(Regime, "regime", made={"probabilities": lambda p: Parts(_REGIMES, p), "age": int})
+_RISK = _Reader(Risk, "risk", {
+    "max_adverse_excursion": "adverse_excursion", "max_favourable_excursion": "favourable_excursion",
+    "kelly_fraction": "kelly", "risk_adjusted_position_size": "size", "stop_distance": "stop",
+    "target_distance": "target", "expected_edge_bps": "edge_bps", "risk_level": "level",
+})  # fmt: skip
+_EXECUTION = _Reader(Execution, "execution", {
+    "max_execution_time_minutes": "max_minutes", "entry_method": "method", "execution_urgency": "urgency",
+    "recommended_timing": "timing",
+})  # fmt: skip
+_TRACK = _Reader(Track, "track")
+
+_REASON = reader(DECISION["reasons"].base, ("value", "limit", "margin", "a", "b", "bits", "note", "gate", "passed"))[0]
+_REASONS = DECISION.fields["reasons"][1]  # type: ignore[index]
+_GATES = tuple(GATES)
+_SIZE = DECISION.itemsize
+
+
+def _at(*names: str) -> Callable[[bytes], tuple[Any, ...]]:
+    """What reads these fields of a decision's bytes."""
+    return reader(DECISION, names)[0].unpack_from
+
+
+_TS, _AS_OF, _AGE, _LATENCY, _SEQUENCE = _at("ts"), _at("as_of"), _at("age_ns"), _at("latency_ns"), _at("sequence")
+_PRICE, _CONFIDENCE, _RAW, _SCORE = _at("price"), _at("confidence"), _at("raw_confidence"), _at("score")
+_QUALITY_SCORE, _OVERALL, _THRESHOLD = _at("quality_score"), _at("overall"), _at("threshold")
+_PROBABILITIES, _CONTRIBUTIONS, _WEIGHTS = _at("probabilities"), _at("contributions"), _at("weights")
+_COUNT, _SIGNAL, _QUALITY, _MODE = _at("count"), _at("signal"), _at("quality"), _at("mode")
+_DOUBTS = ("agreement", "completeness", "freshness", "clarity", "calm")
+_SIGNALS, _QUALITIES, _MODES = tuple(Signal), tuple(Quality), tuple(Mode)
+_DOUBTED = _at(*_DOUBTS)
+
+
+class Decision:
+    """The result of ``decide()``: a value, equal for equal inputs; frozen, hashable, pickles as its bytes.
+
+    raw: bytes of dtype ``smartcore._core.DECISION``; symbol: of the instrument, which those do not hold. Raises
+    ValueError for bytes of another length.
+    """
+
+    __slots__ = ("_execution", "_reasons", "_regime", "_risk", "raw", "symbol")
+    raw: bytes
     symbol: str
-    ts: int
-    as_of: int
-    age_ns: int
-    latency_ns: int | None
-    price: float | None
-    signal: Signal
-    confidence: float
-    quality: Quality
-    quality_score: float
-    score: float
-    contributions: Parts
-    weights: Parts
-    probabilities: tuple[float, float, float] | None
-    mode: Mode
-    regime: Regime
-    risk: Risk
-    execution: Execution
-    reasons: tuple[Reason, ...]
+    _regime: Regime
+    _risk: Risk
+    _execution: Execution
+    _reasons: tuple[Reason, ...]
+
+    def __init__(self, raw: bytes, symbol: str = "") -> None:
+        if len(raw) != _SIZE:
+            raise ValueError(f"raw: {len(raw)} bytes where a decision has {_SIZE}")
+        _set(self, "raw", raw)
+        _set(self, "symbol", symbol)
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"cannot assign to {name!r}: decisions are frozen")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"cannot delete {name!r}: decisions are frozen")
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Decision):
+            return NotImplemented
+        return self.raw == other.raw and self.symbol == other.symbol
+
+    def __hash__(self) -> int:
+        return hash((self.raw, self.symbol))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Decision, (self.raw, self.symbol)
+
+    def __repr__(self) -> str:
+        return f"<Decision {self.id}: {self.signal}, confidence {self.confidence:.3f}, quality {self.quality}>"
+
+    @property
+    def id(self) -> str:
+        """Symbol, ts and sequence number: unique where sequence numbers are not reused."""
+        return f"{self.symbol}-{self.ts:x}-{self.sequence:x}"
+
+    @property
+    def ts(self) -> int:
+        """When it was made, ns UTC."""
+        return _TS(self.raw)[0]  # type: ignore[no-any-return]
+
+    @property
+    def as_of(self) -> int:
+        """ts of the newest data used."""
+        return _AS_OF(self.raw)[0]  # type: ignore[no-any-return]
+
+    @property
+    def age_ns(self) -> int:
+        """How old that was at the decision."""
+        return _AGE(self.raw)[0]  # type: ignore[no-any-return]
+
+    @property
+    def latency_ns(self) -> int | None:
+        """As measured by whoever holds a clock, None if nobody does."""
+        latency: int = _LATENCY(self.raw)[0]
+        return None if latency < 0 else latency
+
+    @property
+    def sequence(self) -> int:
+        """Number of the decision, as its context had it."""
+        return _SEQUENCE(self.raw)[0]  # type: ignore[no-any-return]
+
+    @property
+    def price(self) -> float | None:
+        """None where there was no positive finite one."""
+        return _known(_PRICE(self.raw)[0])
+
+    @property
+    def signal(self) -> Signal:
+        """What to do."""
+        return _SIGNALS[_SIGNAL(self.raw)[0]]
+
+    @property
+    def confidence(self) -> float:
+        """Probability that the direction leant to is right, given that the price moves at all; 0 where no source spoke.
+
+        It is the fused probability, recalibrated by the scorecard, and nothing else is multiplied into it: doubts
+        are in ``quality``.
+        """
+        return _CONFIDENCE(self.raw)[0]  # type: ignore[no-any-return]
+
+    @property
+    def raw_confidence(self) -> float:
+        """The same before recalibration."""
+        return _RAW(self.raw)[0]  # type: ignore[no-any-return]
+
+    @property
+    def threshold(self) -> float:
+        """The confidence that was asked."""
+        return _THRESHOLD(self.raw)[0]  # type: ignore[no-any-return]
+
+    @property
+    def score(self) -> float:
+        """P(up) - P(down), -1 to 1: the sum of ``contributions`` exactly, in any order of adding."""
+        return _SCORE(self.raw)[0]  # type: ignore[no-any-return]
+
+    @property
+    def quality(self) -> Quality:
+        """The grade of ``quality_score``."""
+        return _QUALITIES[_QUALITY(self.raw)[0]]
+
+    @property
+    def quality_score(self) -> float:
+        """How well founded it is, 0 to 1: made of ``doubts``. Not a probability."""
+        return _QUALITY_SCORE(self.raw)[0]  # type: ignore[no-any-return]
+
+    @property
+    def doubts(self) -> Parts:
+        """What quality is made of, 0 bad to 1 good: agreement of the sources, completeness (weight of those that
+        spoke), freshness of the data, clarity of the regime, calm of the market.
+        """
+        return Parts(_DOUBTS, _DOUBTED(self.raw))
+
+    @property
+    def overall(self) -> float:
+        """0 to 1: the whole answer at a glance, as the Policy documents it. Nothing is decided by it."""
+        return _OVERALL(self.raw)[0]  # type: ignore[no-any-return]
+
+    @property
+    def mode(self) -> Mode:
+        """What the bot may do now."""
+        return _MODES[_MODE(self.raw)[0]]
+
+    @property
+    def probabilities(self) -> tuple[float, float, float] | None:
+        """Fused (down, flat, up), None where no model spoke."""
+        fused: tuple[float, float, float] = _PROBABILITIES(self.raw)  # type: ignore[assignment]
+        return fused if fused[0] == fused[0] else None
+
+    @property
+    def contributions(self) -> Parts:
+        """What each source that spoke put into ``score``."""
+        return _of_sources(_CONTRIBUTIONS(self.raw))
+
+    @property
+    def weights(self) -> Parts:
+        """Share of each source that spoke, after the missing ones' share was redistributed."""
+        return _of_sources(_WEIGHTS(self.raw))
+
+    @property
+    def attribution(self) -> Parts:
+        """Share of each source in the call: its contribution over the score; they sum to 1, and one that speaks against
+        the call is below 0. Empty without a direction.
+        """
+        score, parts = self.score, self.contributions
+        return Parts(parts, [part / score for part in parts.numbers]) if score else Parts()
+
+    @property
+    def regime(self) -> Regime:
+        """The market as it was."""
+        try:
+            return self._regime
+        except AttributeError:
+            _set(self, "_regime", _REGIME.read(self.raw))
+            return self._regime
+
+    @property
+    def risk(self) -> Risk:
+        """What may be lost, and how much to hold."""
+        try:
+            return self._risk
+        except AttributeError:
+            _set(self, "_risk", _RISK.read(self.raw))
+            return self._risk
+
+    @property
+    def execution(self) -> Execution:
+        """How to enter."""
+        try:
+            return self._execution
+        except AttributeError:
+            _set(self, "_execution", _EXECUTION.read(self.raw))
+            return self._execution
+
+    @property
+    def track(self) -> Track:
+        """How past numbers turned out when this was decided."""
+        return _TRACK.read(self.raw)
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """Every gate that was asked, in order."""
+        try:
+            return self._reasons
+        except AttributeError:
+            pass
+        data, (count,) = self.raw, _COUNT(self.raw)
+        end = _REASONS + count * _REASON.size
+        made = tuple([
+            Reason(_GATES[gate], _known(value), _known(limit), _known(margin), bool(passed), NOTES[note], a, b, bits)
+            for value, limit, margin, a, b, bits, note, gate, passed in _REASON.iter_unpack(data[_REASONS:end])
+        ])  # fmt: skip
+        _set(self, "_reasons", made)
+        return made
 
     @property
     def lean(self) -> int:
@@ -354,38 +540,32 @@ class Decision:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types, nested; every reason with its text."""
-        plain: dict[str, Any] = _plain(self)
+        plain = {name: _plain(getattr(self, name)) for name in _FIELDS}
+        plain["execution"]["slippage_tolerance_pct"] = self.execution.slippage_tolerance_pct
         return plain
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Decision:
-        """Read back what :meth:`to_dict` gave. KeyError for a missing field, ValueError for an unknown name.
-        """
-        known = {f.name: data[f.name] for f in fields(cls)}
-        regime, risk, execution = (dict(data[name]) for name in ("regime", "risk", "execution"))
-        parts = regime["probabilities"]
-        regime.update(
-            name=RegimeName(regime["name"]), volatility=Volatility(regime["volatility"]),
-            trend=Trend(regime["trend"]), volume=Volume(regime["volume"]),
-            condition=Condition(regime["condition"]),
-            probabilities=Parts(parts, parts.values()),
-        )
-        risk.update(bound=Bound(risk["bound"]), risk_level=RiskLevel(risk["risk_level"]))
-        execution.update(
-            entry_method=EntryMethod(execution["entry_method"]),
-            execution_urgency=Urgency(execution["execution_urgency"]),
-            recommended_timing=Timing(execution["recommended_timing"]),
-        )
-        fused = data["probabilities"]
-        known.update(
-            signal=Signal(data["signal"]), quality=Quality(data["quality"]), mode=Mode(data["mode"]),
-            contributions=Parts(data["contributions"], data["contributions"].values()),
-            weights=Parts(data["weights"], data["weights"].values()),
-            probabilities=None if fused is None else (fused[0], fused[1], fused[2]),
-            regime=Regime(**regime), risk=Risk(**risk), execution=Execution(**execution),
-            reasons=tuple(Reason(**{k: v for k, v in r.items() if k != "text"}) for r in data["reasons"]),
-        )
-        return cls(**known)
+        """Read back what :meth:`to_dict` gave. KeyError for a missing field, ValueError for an unknown name."""
+        record = np.zeros((), DECISION)
+        for name in ("ts", "as_of", "age_ns", "sequence", "price", "confidence", "raw_confidence", "threshold", "score",
+                     "quality_score", "overall", "signal", "quality", "mode"):  # fmt: skip
+            record[name] = _number(name, data[name])
+        record["latency_ns"] = -1 if data["latency_ns"] is None else data["latency_ns"]
+        record["probabilities"] = np.nan if data["probabilities"] is None else data["probabilities"]
+        for name in ("contributions", "weights"):
+            record[name] = [data[name].get(source, np.nan) for source in SOURCES]
+        for name in _DOUBTS:
+            record[name] = data["doubts"][name]
+        for part in (_REGIME, _RISK, _EXECUTION, _TRACK):
+            part.write(data[part.place], record)
+        record["count"] = len(data["reasons"])
+        for i, reason in enumerate(data["reasons"]):
+            place = record["reasons"][i]
+            for name in ("value", "limit", "margin", "a", "b", "bits", "passed"):
+                place[name] = _number(name, reason[name])
+            place["gate"], place["note"] = _GATES.index(reason["gate"]), NOTES.index(reason["note"])
+        return cls(record.tobytes(), data["symbol"])
 
     def explain(self) -> str:
         """The call, what it is made of, and for HOLD the gates that stopped it and by how much, in lines."""
@@ -423,6 +603,20 @@ class Decision:
         return "\n".join(lines)
 
 
+_FIELDS = (
+    "id", "symbol", "ts", "as_of", "age_ns", "latency_ns", "sequence", "price", "signal", "confidence",
+    "raw_confidence", "threshold", "quality", "quality_score", "doubts", "overall",
+    "score", "contributions", "weights", "attribution",
+    "probabilities", "mode", "regime", "risk", "execution", "track", "reasons",
+)  # fmt: skip
+_set = object.__setattr__  # the class refuses all others
+
+
+def _of_sources(numbers: tuple[float, ...]) -> Parts:
+    spoke = [(name, x) for name, x in zip(SOURCES, numbers, strict=True) if x == x]
+    return Parts([name for name, _ in spoke], [x for _, x in spoke])
+
+
 def _percent(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.3%}"
 
@@ -435,7 +629,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     if isinstance(value, Reason):
-        return {f.name: getattr(value, f.name) for f in fields(value)} | {"text": value.text}
+        return {f.name: getattr(value, f.name) for f in fields(value)} | {"detail": value.detail, "text": value.text}
     if hasattr(value, "__dataclass_fields__"):
         return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
     return value

@@ -20,8 +20,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from smartcore import _core
-from smartcore.decide.decision import Decision, Parts, RegimeName
+import smartcore._core as _core
+from smartcore.decide.decision import Decision, Parts
+from smartcore.decide.words import RegimeName
 
 FUSED = "fused"
 """The record of the decision itself."""
@@ -126,12 +127,12 @@ class Scores:
     """One ``SCORECARD``."""
 
     def __init__(self, raw: bytes | None = None) -> None:
-        card = np.zeros(1, _core.SCORECARD) if raw is None else np.frombuffer(raw, _core.SCORECARD).copy()
-        if len(card) != 1:
-            raise ValueError(f"raw: {len(raw or b'')} bytes are not one SCORECARD of {_core.SCORECARD.itemsize}")
-        card.flags.writeable = False
-        object.__setattr__(self, "_card", card)
-        object.__setattr__(self, "raw", card.tobytes())
+        size = _core.SCORECARD.itemsize
+        raw = bytes(size) if raw is None else bytes(raw)
+        if len(raw) != size:
+            raise ValueError(f"raw: {len(raw)} bytes are not one SCORECARD of {size}")
+        object.__setattr__(self, "_card", np.frombuffer(raw, _core.SCORECARD))
+        object.__setattr__(self, "raw", raw)
 
     @classmethod
     def of(cls, by_source: Mapping[str, Score] | Sequence[tuple[str, Score]]) -> Scores:
@@ -373,7 +374,7 @@ class Scorecard:
         """Of what :meth:`snapshot` gave; ValueError for anything else."""
         if len(blob) != _core.SCORECARD.itemsize:
             raise ValueError(f"blob: {len(blob)} bytes are not one SCORECARD of {_core.SCORECARD.itemsize}")
-        return cls(memory=np.frombuffer(blob, _core.SCORECARD).copy())
+        return cls(memory=np.frombuffer(bytearray(blob), _core.SCORECARD))
 
     def __eq__(self, other: object) -> bool:
         return self.snapshot() == other.snapshot() if isinstance(other, Scorecard) else NotImplemented
