@@ -486,7 +486,7 @@ def bars_to_forget(kernel: sc.features.catalogue.Kernel, params: tuple[float, ..
 def test_a_bad_print_leaves_no_residue():
     """1e9 instead of 100: what a window gives once the print has left it is bit-equal to what it would have given; a
     recursive average is back within 1e-11 when its own decay says so."""
-    n, at = 3600, 400
+    n, at = 5200, 400
     good = streams.bars(n)
     columns = BARS
     clean = sc.Engine(columns).run(good)
@@ -510,7 +510,7 @@ def test_a_bad_print_leaves_no_residue():
 
 def test_a_bad_print_first_of_all_leaves_no_residue():
     """Nothing is measured from where the engine happened to begin."""
-    good = streams.bars(3600)
+    good = streams.bars(5200)
     columns = BARS
     events = good.copy()
     for name, value in PRINTS["all prices"].items():

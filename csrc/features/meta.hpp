@@ -44,7 +44,7 @@ struct Fitted {
 struct Meta {
     std::string_view name, doc;
     List<Param, 4> params = {};
-    List<Output, 6> outputs = {};           // each is a column: name_params[_suffix]
+    List<Output, 13> outputs = {};          // each is a column: name_params[_suffix]
     List<List<double, 4>, 12> defaults = {};  // parameter sets of the default columns
     std::string_view source = "";
     int version = 1;                        // raised when its numbers change

@@ -298,3 +298,106 @@ def bocpd(bars, window, gap):
         variance = (p * (1 + squares / 2) / (1 + n / np.longdouble(2))).sum()
         result[t] = (p * n).sum(), p[n <= 10].sum(), -np.log(density), unit[t] * np.sqrt(variance)
     return result
+
+
+# ---- seven regimes ----
+
+REGIME_NAMES = (0, 1, 2, 2, 3, 3, 4, 4, 5, 6)  # of the states: two breakouts, two reversals, a range, a random walk
+
+
+def level(x, borders, band, was):
+    """Where x is among the borders; one that `was` is left only beyond it by the band."""
+    if was is None:
+        return sum(x > border for border in borders)
+    up = sum(x > border + band for border in borders)
+    down = sum(x >= border - band for border in borders)
+    return max(was, up) if up > was else min(was, down)
+
+
+def market_regime_of(bars, window, percent, numbers):
+    numbers = np.array(numbers, np.longdouble)
+    drift, pull, scale, wick, wick_scale, volume, volume_scale = numbers[:70].reshape(7, 10)
+    moves = numbers[70:].reshape(10, 10)
+    _, high, low, close = prices(bars)
+    r, last = log_returns(bars), before(close)
+    _, unit = standardised(bars, window)
+    both = np.maximum(high - np.maximum(close, last), 0) + np.maximum(np.minimum(close, last) - low, 0)
+    amount = column(bars, "volume")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        log_wick = np.where(both > 0, np.log(both / close), np.nan)
+        log_volume = np.where(amount > 0, np.log(amount), np.nan)
+
+    def mean_of_known(x, t):
+        known = x[: t + 1][~np.isnan(x[: t + 1])]
+        return known[-window:].mean() if len(known) >= window else np.nan
+
+    def density(u):  # Student's t of five degrees, a bar counting for two thirds of its evidence
+        return (1 + u * u / 5) ** -2
+
+    anchor, names = 2 / np.longdouble(window), np.array(REGIME_NAMES)
+    reference = wicks = volumes = np.nan
+    p, away, name, age, levels = np.full(10, 1 / np.longdouble(10)), 0, None, 0, [None] * 3
+    sizes, nets, amounts = [], [], []
+    result = unknown(bars, 13)
+    for t in range(len(bars)):
+        if not np.isnan(reference):
+            z, d = np.clip(r[t] / reference, -20, 20), np.clip(away, -8, 8)
+            u = (z - drift - pull * d) / scale
+            now, weight = p * density(u) * scale ** np.longdouble(-2 / 3), 6 / (5 + u * u)
+            of_z = weight * u * u - 1
+            of_h = of_v = v = 0
+            if not np.isnan(log_wick[t]) and not np.isnan(wicks):
+                h = np.clip(log_wick[t] - wicks, -4, 4)
+                u = (h - wick) / wick_scale
+                now = now * density(u) * wick_scale ** np.longdouble(-2 / 3)
+                of_h = 6 / (5 + u * u) * (h - wick)
+            seen = not np.isnan(log_volume[t]) and not np.isnan(volumes)
+            if seen:
+                v = np.clip(log_volume[t] - volumes, -4, 4)
+                u = (v - volume) / volume_scale
+                now = now * density(u) * volume_scale ** np.longdouble(-2 / 3)
+                of_v = 6 / (5 + u * u) * (v - volume)
+            now = now / now.sum()
+            p = now @ moves
+            if r[t] != 0:
+                reference = reference * (1 + 0.01 * (now * of_z).sum())
+                reference += anchor * (unit[t] - reference)
+            wicks, volumes = wicks + 0.02 * (now * of_h).sum(), volumes + 0.02 * (now * of_v).sum()
+            away = (away + z) * 19 / 21
+            of_name = np.array([now[names == k].sum() for k in range(7)])
+            best = int(np.argmax(of_name))
+            if name is None:
+                name = best
+            elif best != name and (of_name[best] > percent / 100 or of_name[name] < 0.15 * (1 - percent / 100)):
+                name, age = best, 0
+            else:
+                age = min(age + 1, 1000)
+            sizes.append(abs(z)), nets.append(z)
+            ago = np.arange(len(sizes))[::-1]
+            root = np.average(np.sqrt(sizes), weights=np.longdouble(2) ** (-ago / np.longdouble(10)))
+            weight = np.longdouble(2) ** (-ago / np.longdouble(30))
+            path = (weight * sizes).sum()
+            values = [
+                (root**2 / np.longdouble(0.675978240067284727), (0.7, 1.4), 0.1),
+                ((weight * nets).sum() / path if path > 0 else 0, (-0.45, -0.25, 0.25, 0.45), 0.05),
+            ]
+            if not np.isnan(volumes):
+                amounts.append(v if seen else -4)
+                weight = np.longdouble(2) ** (-np.arange(len(amounts))[::-1] / np.longdouble(5))
+                values.append((np.average(amounts, weights=weight), (-0.35, 0.4), 0.1))
+            for i, (x, borders, band) in enumerate(values):
+                levels[i] = level(x, borders, band, levels[i])
+            said = [levels[0], levels[1] - 2, np.nan if levels[2] is None else levels[2]]
+            result[t] = *of_name, name, age, 1 - p[names == name].sum(), *said
+        elif unit[t] > 0:
+            reference = unit[t]
+        for x, which in ((log_wick, 0), (log_volume, 1)):
+            mean, old = mean_of_known(x, t), (wicks, volumes)[which]
+            new = mean if np.isnan(old) else old + anchor * (mean - old)
+            wicks, volumes = (new, volumes) if which == 0 else (wicks, new)
+    return result
+
+
+@twin(forgets=lambda window, percent: 4500, needs_moves=True)  # the references fade by the data
+def market_regime(bars, window, percent):
+    return market_regime_of(bars, window, percent, [f.value for f in sc.catalogue()["market_regime"].fitted])
