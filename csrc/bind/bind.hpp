@@ -20,6 +20,7 @@ void register_decide(py::module_& m);
 void register_flight(py::module_& m);
 void register_scorecard(py::module_& m);
 void register_models(py::module_& m);
+void register_loop(py::module_& m);
 
 // The calls that a bot makes per event, as plain C functions on the class: see hot.cpp.
 void add_hot_calls(PyTypeObject* engine);
@@ -29,14 +30,6 @@ void add_calls(PyTypeObject* type, PyMethodDef* calls);
 std::string fault_text(const Fault& fault, std::size_t i);
 // The events of an array, or a Python TypeError. Bytes from a file or a socket may begin anywhere: they are then copied.
 std::span<const Event> events_of(const py::array& array, std::vector<Event>& aligned);
-
-// Arguments of a call made per event (hot.cpp); false: a Python error is set. `arrange` puts positional and keyword arguments in
-// order, nullptr where an optional one was left out; the numbers that were given are read over what stands there.
-bool number(PyObject* from, double& to) noexcept;
-bool integer(PyObject* from, std::int64_t& to) noexcept;
-bool arrange(const char* call, std::span<const char* const> names, std::size_t required, PyObject* const* args, Py_ssize_t n,
-             PyObject* keywords, PyObject** given) noexcept;
-bool numbers(PyObject** given, std::size_t from, std::size_t count, double* to) noexcept;
 
 // Sets a Python error of the class `name` in smartcore.errors.
 void raise(const char* name, const std::string& text);

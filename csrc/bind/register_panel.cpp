@@ -1,6 +1,6 @@
 #include <cstring>
 
-#include "bind/bind.hpp"
+#include "bind/calls.hpp"
 #include "engine/panel.hpp"
 
 namespace smartcore {

@@ -12,7 +12,8 @@ namespace smartcore {
 class Recorder {
 public:
     virtual ~Recorder() = default;
-    // `card` is the one that decide() was given, `row` too; time that passes without an event is an Event of kind 0.
+    // `card` is the one that decide() was given, `row` too; time that passes without an event, and a decision
+    // that was asked for, are events of kind 0 (Loop::on takes them).
     virtual bool put(const decide::Decision& decision, const decide::Context& context, const decide::Given& given,
                      const decide::Scorecard& card, const double* row, std::size_t width) noexcept = 0;
     virtual void event(const Event& e) noexcept = 0;  // every event that the engine took, before it is applied

@@ -6,6 +6,7 @@ from __future__ import annotations
 import collections.abc
 import numpy
 import numpy.typing
+import smartcore.decide
 import typing
 import typing_extensions
 
@@ -28,6 +29,7 @@ __all__: list[str] = [
     "HALF_LIFE",
     "HORIZON_FACTORS",
     "INPUTS",
+    "Loop",
     "ModelFile",
     "PEER",
     "POLICY",
@@ -566,6 +568,187 @@ class Session(Speaker):
     def steps(self) -> int:
         """
         Steps since the last reset.
+        """
+
+class Loop:
+    """
+    The loop of one instrument. Use smartcore.Orchestrator.
+    """
+    @staticmethod
+    def _engine_of(arg0: bytes) -> bytes: ...
+    def __init__(self, engine: typing.Any, setup: dict) -> None: ...
+    def _card(self) -> bytes: ...
+    def _context(self) -> bytes: ...
+    def _decide(self, ts: int) -> smartcore.decide.Decision:
+        """
+        A decision now.
+        """
+    def _feed(
+        self, events: typing.Any, begin: int, end: int
+    ) -> tuple[smartcore.decide.Decision | None, int]:
+        """
+        Events of an array until one decides or they end, and where to go on; without the GIL where no model asks for it.
+        """
+    def _given(self) -> bytes: ...
+    def _latency(self) -> numpy.typing.NDArray[numpy.int64]: ...
+    def _memory(self) -> numpy.ndarray: ...
+    def _outside(self, arg0: bytes) -> None: ...
+    def _record(self, recorder: Recorder) -> None: ...
+    def _restore(self, arg0: bytes) -> None: ...
+    def _snapshot(self) -> bytes: ...
+    def _voice(self, arg0: int) -> tuple[typing.Any, int, int, bool, int, float]: ...
+    def advance(self, ts: int) -> smartcore.decide.Decision | None:
+        """
+        Time passes without an event. Call it from a timer: bars end, decisions fall due and data grow old on time, also where the
+        feed is silent.
+        """
+    def on_aux(
+        self, ts: int, series: int | str, value: float
+    ) -> smartcore.decide.Decision | None:
+        """
+        A new value of an auxiliary series, a name of SERIES: funding, open interest ... As ``Engine.on_aux``.
+        """
+    def on_bar(
+        self,
+        ts: int,
+        open: float,
+        high: float,
+        low: float,
+        close: float,
+        volume: float,
+        turnover: float = 0.0,
+    ) -> smartcore.decide.Decision | None:
+        """
+        A complete bar, known at ``ts`` (ns UTC); as ``Engine.on_bar``. A Decision where the policy asks for one.
+        """
+    def on_basket(
+        self,
+        ts: int,
+        mean: float,
+        dispersion: float,
+        rank: float,
+        breadth: float,
+        flow: float,
+        fresh: float = 1.0,
+    ) -> smartcore.decide.Decision | None:
+        """
+        What is known of all instruments of a panel now. As ``Engine.on_basket``.
+        """
+    def on_depth(
+        self,
+        ts: int,
+        side: int,
+        price: float,
+        size: float,
+        last: bool = True,
+        snapshot: bool = False,
+    ) -> smartcore.decide.Decision | None:
+        """
+        A price level's new total; as ``Engine.on_depth``. Nothing is decided before ``last``.
+        """
+    def on_depth_message(
+        self,
+        ts: int,
+        bids: typing.Any,
+        asks: typing.Any,
+        snapshot: bool = False,
+        first_id: int | None = None,
+        last_id: int | None = None,
+        prev_id: int | None = None,
+    ) -> smartcore.decide.Decision | None:
+        """
+        A whole depth message, levels as (price, size); ids are checked for gaps. As ``Engine.on_depth_message``.
+        """
+    def on_event(self, event: typing.Any) -> smartcore.decide.Decision | None:
+        """
+        One record of dtype ``EVENT``, or its 64 bytes. As ``Engine.on_event``; kind 0 is time that passes, as :meth:`advance`.
+        """
+    def on_factor(
+        self, ts: int, share: float, loading: float, score: float
+    ) -> smartcore.decide.Decision | None:
+        """
+        The first principal component of a panel's returns now. As ``Engine.on_factor``.
+        """
+    def on_peer(
+        self,
+        ts: int,
+        price: float,
+        volume: float = 0.0,
+        net: float = 0.0,
+        flow: float = 0.0,
+        age: float = 0.0,
+        updates: float = 1.0,
+        source: int = 0,
+    ) -> smartcore.decide.Decision | None:
+        """
+        What is known of another instrument now. As ``Engine.on_peer``.
+        """
+    def on_quote(
+        self, ts: int, bid: float, bid_size: float, ask: float, ask_size: float
+    ) -> smartcore.decide.Decision | None:
+        """
+        Best bid and ask; a size of 0 is unknown. As ``Engine.on_quote``.
+        """
+    def on_score(
+        self, ts: int, value: float, weight: float = 1.0, source: int | str = 0
+    ) -> smartcore.decide.Decision | None:
+        """
+        The sentiment of a text when it became known; ``source`` a name of SOURCES. As ``Engine.on_score``.
+        """
+    def on_trade(
+        self, ts: int, price: float, size: float, side: int = 0
+    ) -> smartcore.decide.Decision | None:
+        """
+        A trade; ``side`` +1 the buyer was the aggressor, -1 the seller, 0 unknown. As ``Engine.on_trade``.
+        """
+    @property
+    def _missed(self) -> int: ...
+    @property
+    def _native(self) -> bool: ...
+    @property
+    def _newly_failed(self) -> int: ...
+    @property
+    def correlated(self) -> float:
+        """
+        Signed value over equity of positions in instruments that move with this one.
+        """
+    @correlated.setter
+    def correlated(self, arg1: float) -> None: ...
+    @property
+    def decisions(self) -> int:
+        """
+        Decisions so far.
+        """
+    @property
+    def drawdown(self) -> float:
+        """
+        Fraction by which equity is below its peak.
+        """
+    @property
+    def equity(self) -> typing.Any:
+        """
+        Account value in quote currency, None unknown; its peak is remembered for ``drawdown``.
+        """
+    @equity.setter
+    def equity(self, arg1: typing.Any) -> None: ...
+    @property
+    def health(self) -> typing.Any:
+        """
+        0 to 100 as monitors see it, None unknown.
+        """
+    @health.setter
+    def health(self, arg1: typing.Any) -> None: ...
+    @property
+    def position(self) -> float:
+        """
+        Signed contracts held.
+        """
+    @position.setter
+    def position(self, arg1: float) -> None: ...
+    @property
+    def ts(self) -> int:
+        """
+        Time of the last event, ns UTC; before the first one far in the past.
         """
 
 def _advise(

@@ -147,6 +147,10 @@ class Engine(_core.Engine):
 
     def snapshot(self) -> bytes:
         """Everything the engine knows, with version and checksum. ``Engine.restore`` goes on from it bit for bit."""
+        return self._snapshot(self.header())
+
+    def header(self) -> bytes:
+        """What a snapshot says of the engine it is of: what never changes."""
         import json
 
         header = {
@@ -161,7 +165,7 @@ class Engine(_core.Engine):
         users = {c.kernel.name: c.kernel.version for c in self.features.specs if c.kernel.names}
         if users:
             header["declared"] = users
-        return self._snapshot(json.dumps(header).encode())
+        return json.dumps(header).encode()
 
     @classmethod
     def restore(cls, blob: bytes) -> Engine:
