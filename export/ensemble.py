@@ -16,6 +16,7 @@ import numpy as np
 import smartcore as sc
 from smartcore.learn import card, ensemble, estimator, simulated
 from smartcore.learn.check import check
+from smartcore.learn.data import inputs
 from smartcore.learn.evaluate import scores, table
 from smartcore.models import Contract
 
@@ -57,6 +58,7 @@ contract = Contract(
     label=data.rule,
     thresholds=(data.low, data.high),
     trained_on=data.trained_on,
+    inputs=inputs(data.train),
     metrics={"test": results, "seeds": 1, "out_of_fold": unseen},
 )
 contract = model.export(path, contract, data.golden())

@@ -14,7 +14,7 @@ import numpy as np
 import smartcore as sc
 from smartcore.learn import card, estimator, simulated
 from smartcore.learn.check import check
-from smartcore.learn.data import Series
+from smartcore.learn.data import Series, inputs
 from smartcore.learn.evaluate import scores, spread, table
 from smartcore.models import BUILTIN, Contract
 
@@ -55,6 +55,7 @@ contract = Contract(
     label=data.rule,
     thresholds=(data.low, data.high),
     trained_on=data.trained_on,
+    inputs=inputs(data.train),
     metrics={"test": results, "control": control, "seeds": len(runs)},
 )
 path = folder / "gbdt.onnx"

@@ -18,7 +18,7 @@ from model_files import rows
 
 import smartcore as sc
 from smartcore.errors import ContractMismatch, CorruptSnapshot
-from smartcore.models import BUILTIN, Contract, Golden, Model, State, builtin
+from smartcore.models import BUILTIN, Contract, Golden, Inputs, Model, State, builtin
 
 GOLDEN = Path(__file__).parent / "golden"
 NAMES = ["gbdt", "gru"]
@@ -56,7 +56,7 @@ def contract() -> Contract:
         metrics={"macro_f1": [0.5, 0.01], "log_loss": float("nan")}, created_with={"torch": "2"},
         horizons=("10s", "60s"),
         golden=Golden(np.float32([[0.1, np.nan], [1e-30, 3.0]]), np.float32([[0.2, 0.3, 0.5]] * 2)),
-        cache_key="k",
+        inputs=Inputs((0.1, -2e-9), (1.5, 0.0), 3.0), cache_key="k",
     )  # fmt: skip
 
 
@@ -115,9 +115,9 @@ def test_damage_is_refused_whatever_it_is(field):
 
 def test_older_contracts_have_one_horizon_and_one_row_a_call():
     props = contract().to_metadata()
-    del props["smartcore.horizons"], props["smartcore.dynamic"]
+    del props["smartcore.horizons"], props["smartcore.dynamic"], props["smartcore.inputs"]
     old = Contract.from_metadata(props)
-    assert old.horizons == () and old.dynamic is False
+    assert old.horizons == () and old.dynamic is False and old.inputs is None
 
 
 # --- the shipped files ----------------------------------------------------------------------------
@@ -442,6 +442,7 @@ def test_a_graph_other_than_its_contract_is_refused(tmp_path, key, value):
         props[f"smartcore.{key}"] = json.dumps(value)
         if key == "golden":
             props["smartcore.columns"] = json.dumps(json.loads(props["smartcore.columns"])[:-1])
+            del props["smartcore.inputs"]
 
     with pytest.raises(ContractMismatch, match="its contract says"):
         Model.load(rewritten("gbdt", tmp_path / "odd.onnx", change))

@@ -134,6 +134,63 @@ def test_what_the_loop_hears(pair):
     assert said == NOTHING and np.isnan(triple).all() and native.steps == len(table) + 2
 
 
+# --- how unlike the training inputs a row is -------------------------------------------------------
+
+
+def distance(rows, inputs):
+    """The definition, by SciPy's and NumPy's own words for its parts."""
+    z = np.abs(rows - np.array(inputs.median)) / np.where(np.array(inputs.scale) > 0, inputs.scale, np.nan)
+    return np.sqrt(np.nanmean(np.minimum(z, 10.0) ** 2, axis=1)) / inputs.far
+
+
+def test_novelty_by_the_definition(pair):
+    python, native = pair
+    table = model_files.rows(python, 200, unknown=0.1).astype(np.float32).astype(float)
+    table[3] *= 1e6
+    table[4] = np.inf
+    for row, want in zip(table, distance(table, python.contract.inputs), strict=True):
+        python.step(row)
+        assert native._step(row)[2] == python.novelty == native.novelty  # to the bit
+        assert python.novelty == pytest.approx(want, rel=1e-6)
+    python.step(np.full(python.contract.width, np.nan))
+    assert np.isnan(python.novelty)
+
+
+def test_training_inputs_are_fitted():
+    data = pytest.importorskip("smartcore.learn.data")
+    rng = np.random.default_rng(1)
+    rows = rng.standard_normal((20_000, 5)).astype(np.float32) * [1, 10, 1e-4, 1, 1] + np.float32([0, 5, 1e3, 0, 0])
+    rows[:, 3] = rng.random(20_000) < 0.1  # half its values alike
+    rows[:, 4] = 7  # never moved
+    rows[rng.random(rows.shape) < 0.05] = np.nan
+    rows[7, 1] = np.inf
+    n = len(rows) // 2
+    series = [data.Series(np.arange(n), part, np.ones(n), np.zeros((n, 1), np.int8)) for part in (rows[:n], rows[n:])]
+    found = data.inputs(series)
+    assert found.median == pytest.approx([0, 5, 1e3, 0, 7], abs=0.2)
+    assert found.scale[:2] == pytest.approx([1, 10], rel=0.03)
+    assert found.scale[3] == pytest.approx(0.3, rel=0.05) and found.scale[4] == 0
+    known = np.where(np.isinf(rows), np.nan, rows).astype(float)
+    assert np.nanmean(distance(known, found) > 1) == pytest.approx(0.01, abs=0.001)
+    contract = replace(Model.load("gru").contract, columns=tuple("abcde"), golden=None, inputs=found)
+    assert Contract.from_metadata(contract.to_metadata()).inputs == found  # as the file gives it back
+
+
+def test_a_market_of_another_kind_is_novel():
+    """Rows of the market trained on are as in training; those of prices that move thirty times as much are not."""
+    model = Model.load("gbdt")
+    features = sc.FeatureSet(list(model.contract.columns))
+    told = {}
+    for name, factor in (("same", 1.0), ("wild", 30.0)):
+        events = sc.simulate(seconds=900, seed=77, regime="mixed").events.copy()
+        price = events["v0"]
+        price[:] = np.round(price[0] * (price / price[0]) ** factor, 2)
+        rows = sc.Engine(features, bars="1s").run(events, sample="1s")[300:]
+        told[name] = [model.novelty for row in rows if model.step(row) is not None]
+    assert np.mean(np.array(told["same"]) > 1) < 0.1
+    assert np.median(told["wild"]) > 1
+
+
 # --- what fails is failed, never a crash ----------------------------------------------------------
 
 

@@ -9,12 +9,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smartcore.kernels import labels
 from smartcore.learn.scaling import normal_scores as normal_scores
+
+if TYPE_CHECKING:
+    from smartcore.models import Inputs
 
 
 @dataclass(frozen=True)
@@ -203,6 +207,36 @@ def golden_rows(series: Series) -> NDArray[np.float32]:
     move."""
     late = np.unique(np.linspace(len(series) // 2, len(series) - 1, 12).astype(int))
     return np.concatenate([series.rows[:4], series.rows[late]])
+
+
+def inputs(series: Sequence[Series], farthest: float = 10.0, most: int = 200_000) -> Inputs:
+    """What the rows of training recordings look like, for ``Contract.inputs``: by it a live row is known to be unlike
+    them (``Model.novelty``). Unknown and infinite values are left out; of more than ``most`` rows, every so many-th.
+    """
+    from smartcore.models import Inputs
+
+    rows = np.concatenate([s.rows for s in series]).astype(np.float64)
+    rows = rows[:: -(-len(rows) // most)]
+    rows[~np.isfinite(rows)] = np.nan
+    median: NDArray[np.float64] = np.zeros(rows.shape[1])
+    scale: NDArray[np.float64] = np.zeros(rows.shape[1])
+    for j, column in enumerate(rows.T):
+        known = column[~np.isnan(column)]
+        if not known.size:
+            continue
+        low, median[j], high = np.quantile(known, [0.25, 0.5, 0.75])
+        spread = 0.741 * (high - low) or known.std()  # half the values alike: counts, flags
+        if spread > 1e-9 * abs(median[j]):
+            scale[j] = spread
+    # As the file will give them back: the shortest decimals of float32.
+    median, scale = (np.array([float(str(x)) for x in values.astype(np.float32)]) for values in (median, scale))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z = np.where(scale > 0, np.minimum(np.abs(rows - median) / scale, farthest), np.nan)
+    known_of = np.count_nonzero(~np.isnan(z), axis=1)
+    told = known_of > 0
+    squares = np.nansum(z[told] ** 2, axis=1) / known_of[told]
+    far = float(np.sqrt(np.quantile(squares, 0.99))) if squares.size else 0.0
+    return Inputs(tuple(median.tolist()), tuple(scale.tolist()), far or 1.0)
 
 
 def digest(*arrays: NDArray[np.generic]) -> str:

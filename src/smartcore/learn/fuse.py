@@ -25,7 +25,7 @@ from onnx import TensorProto, compose, helper
 from smartcore.errors import ContractMismatch
 from smartcore.learn.blend import Average, Blend, Graph
 from smartcore.learn.calibrate import Calibration, none
-from smartcore.models import Contract, State
+from smartcore.models import Contract, Inputs, State
 
 ALIKE = ("sample", "bars", "horizon", "label", "classes", "thresholds", "dynamic")
 """What the contracts of all parts have to say alike."""
@@ -87,6 +87,7 @@ def fuse(
         warm_up=max(c.warm_up for c in contracts),
         dynamic=contracts[0].dynamic,
         horizons=(),
+        inputs=_inputs(contracts if contract is None else [contract, *contracts], columns),
         calibration={
             **calibration.record(),
             **blend.record(),
@@ -120,6 +121,11 @@ def _columns(contracts: Sequence[Contract], contract: Contract | None) -> tuple[
     if contract is not None and set(union) <= set(contract.columns):
         return contract.columns
     return union
+
+
+def _inputs(contracts: Sequence[Contract], columns: tuple[str, ...]) -> Inputs | None:
+    """Of a part that reads all the columns: how far a row is from what others learned from cannot be told apart."""
+    return next((c.inputs for c in contracts if c.columns == columns and c.inputs is not None), None)
 
 
 def _fingerprint(contracts: Sequence[Contract], columns: tuple[str, ...]) -> str:

@@ -15,7 +15,7 @@ import json
 import time
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from smartcore.errors import InvalidData
 from smartcore.learn import estimator, evaluate
-from smartcore.learn.data import Series
+from smartcore.learn.data import Series, inputs
 from smartcore.learn.recorded import Market
 
 KEPT = 4000
@@ -150,6 +150,7 @@ def train(
             }
             for i, horizon in enumerate(market.plan.horizons)
         ],
+        "inputs": asdict(inputs(market.train)),
         "golden": [[float(str(v)) if np.isfinite(v) else None for v in row] for row in market.golden],
     }
     out.with_suffix(".json").write_text(json.dumps(record, indent=1, allow_nan=False) + "\n")
@@ -213,10 +214,11 @@ class Trained:
 
     def contract(self, name: str, target: int) -> Any:
         """What the files of one target promise, before they are written."""
-        from smartcore.models import Contract
+        from smartcore.models import Contract, Inputs
 
         r, t = self.record, self.record["targets"][target]
         result = evaluate.Result(**t["result"])
+        i = r.get("inputs")  # absent from the record of an older release
         several = len(self.horizons) > 1 and r["family"] != "ensemble"
         return Contract(
             name=name,
@@ -230,6 +232,7 @@ class Trained:
             label=t["label"],
             thresholds=tuple(t["thresholds"]),
             trained_on=r["trained_on"],
+            inputs=Inputs(tuple(i["median"]), tuple(i["scale"]), i["far"]) if i else None,
             metrics={"test": {result.name: dict(result.scores[0]), **result.floors}, "seeds": 1},
         )
 

@@ -72,10 +72,16 @@ class Inputs:
     """Of each column's known values."""
     scale: tuple[float, ...]
     """A robust deviation of each: 0.741 interquartile ranges, that of a normal; the plain one where half the values
-    are alike; NaN for a column that never moved, which then is left out."""
+    are alike; 0 for a column that never moved, which then is left out."""
     far: float
     """Distance of the training rows at their 99 % quantile: the root mean square over a row's known columns of
     their deviations from the median in scales, each at most 10."""
+
+    @property
+    def arrays(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Medians and scales, NaN where a column is left out."""
+        scale = np.array(self.scale, np.float32)
+        return np.array(self.median, np.float32), np.where(scale > 0, scale, np.float32(np.nan))
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +189,7 @@ class Contract:
                 values["golden"] = Golden(np.array(rows, np.float32), np.array(scores, np.float32), tolerance)
             if values.get("inputs") is not None:
                 median, scale, far = values["inputs"]
-                values["inputs"] = Inputs(tuple(median), tuple(math.nan if x is None else x for x in scale), far)
+                values["inputs"] = Inputs(tuple(median), tuple(scale), far)
             contract = cls(**values, cache_key=props.get(CACHE_KEY, ""))
             contract._check()
             return contract
@@ -226,7 +232,7 @@ class Contract:
         good["inputs"] = i is None or (
             len(i.median) == len(i.scale) == self.width
             and all(map(_number, i.median))
-            and all((_number(x) and x > 0) or x != x for x in i.scale)
+            and all(_number(x) and x >= 0 for x in i.scale)
             and _number(i.far)
             and i.far > 0
         )

@@ -56,6 +56,7 @@ class NativeModel(_core.Session):
 
     def __init__(self, file: _core.ModelFile, contract: Contract) -> None:
         c, i = contract, contract.inputs
+        none = np.empty(0, np.float32)
         super().__init__(
             file,
             c.width,
@@ -64,8 +65,7 @@ class NativeModel(_core.Session):
             [(s.input, s.output, list(s.shape)) for s in c.states],
             c.warm_up,
             who(c),
-            np.array([] if i is None else i.median, np.float32),
-            np.array([] if i is None else i.scale, np.float32),
+            *((none, none) if i is None else i.arrays),
             math.nan if i is None else i.far,
         )
         self.contract = contract

@@ -206,8 +206,7 @@ class Model:
         if self.contract.inputs is None:
             return math.nan
         if self._inputs is None:
-            i = self.contract.inputs
-            self._inputs = np.array(i.median, np.float32), np.array(i.scale, np.float32)
+            self._inputs = self.contract.inputs.arrays
         return _core._distance(self._input, *self._inputs) / self.contract.inputs.far
 
     @property
