@@ -48,7 +48,7 @@ constexpr Part kParts[] = {
     {"volume", -4, 4, {0.064, 0.064, 0.965, 0.965, 0.461, 0.461, -0.243, -0.035, 0.56, -0.838}},
     {"volume_scale", 0.01, 100, {0.429, 0.429, 0.427, 0.427, 0.429, 0.429, 0.429, 0.431, 0.428, 0.427}},
 };
-constexpr int kMoves = static_cast<int>(std::size(kParts)) * kStates, kNumbers = kMoves + kStates * kStates;
+constexpr int kMoves = static_cast<int>(std::size(kParts)) * kStates, kHold = kMoves + kStates * kStates, kNumbers = kHold + 2;
 constexpr double kMove[kStates][kStates] = {
     {0.991667, 0.000417, 0.000417, 0, 0, 0.00375, 0.000833, 0.00125, 0.000833, 0.000833},
     {0.000417, 0.991667, 0, 0.000417, 0.00375, 0, 0.000833, 0.00125, 0.000833, 0.000833},
@@ -76,6 +76,7 @@ constexpr auto kText = [] {
         for (const char* state : kState) names[i].add(part.name), names[i].add("_"), names[i++].add(state);
     for (const char* from : kState)
         for (const char* to : kState) names[i].add(from), names[i].add("_to_"), names[i++].add(to);
+    names[i++].add("enter"), names[i].add("leave");
     return names;
 }();
 constexpr auto kFitted = [] {
@@ -85,6 +86,7 @@ constexpr auto kFitted = [] {
         for (const double value : part.value) all[i] = {{kText[i].text, kText[i].n}, value, part.low, part.high}, ++i;
     for (const auto& row : kMove)
         for (const double value : row) all[i] = {{kText[i].text, kText[i].n}, value, 0, 1}, ++i;
+    for (const double value : {0.7, 0.045}) all[i] = {{kText[i].text, kText[i].n}, value, 0, 1}, ++i;
     return all;
 }();
 
@@ -101,10 +103,11 @@ int level_of(double x, const double (&borders)[N], double band, int was) noexcep
 // The reference scale and levels follow the market slowly, by what a bar says of them given the state that is believed:
 // their mean over the window would move with the regimes that happen to be in it, by a third. The window holds them near.
 struct MarketRegime {
-    static constexpr double kLearn = 0.02;               // step of the references
+    static constexpr int kWindow = 500;
+    static constexpr double kLearn = 0.02;  // step of the references
+    static constexpr double kAnchor = 2.0 / kWindow;  // and how fast the window draws them back
     static constexpr double kReach = 4, kAway = 8;       // furthest that logarithms and the distance count
     static constexpr double kKeep = 19.0 / 21;           // of the distance: an exponential average of length 20
-    static constexpr double kLeave = 0.15;            // a name is also left where this times the rest of `percent` is left for it
     static const char* wrong(Params x) {
         for (int i = 0; i < kStates; ++i) {
             double sum = 0;
@@ -115,25 +118,24 @@ struct MarketRegime {
     }
     static constexpr Meta meta{
         .name = "market_regime",
-        .doc = "Which of seven regimes it is, by a hidden Markov model of ten states (breakouts and reversals have a direction) whose returns, wicks and volume are Student-t about references that follow the market slowly; filtered, from the past alone. Unknown until the price has moved within the `window`.",
-        .params = {{"window", 10, 10'000}, {"percent", 50, 99}},
+        .doc = "Which of seven regimes it is, by a hidden Markov model of ten states (breakouts and reversals have a direction) whose returns, wicks and volume are Student-t about references that follow the market slowly; filtered, from the past alone. Unknown until the price has moved within the last 500 bars.",
         .outputs = {{"trending_up", "its probability", "0..1", 0, 1}, {"trending_down", "its probability", "0..1", 0, 1},
                     {"breakout", "its probability", "0..1", 0, 1}, {"reversal", "its probability", "0..1", 0, 1},
                     {"ranging", "its probability", "0..1", 0, 1}, {"volatile", "its probability", "0..1", 0, 1},
                     {"quiet", "its probability", "0..1", 0, 1},
-                    {"name", "which of these seven, 0 to 6; it changes where another one is `percent` likely, or it hardly is any more", "0..6", 0, kNames - 1},
+                    {"name", "which of these seven, 0 to 6; it changes where another one is likelier than `enter` (0.7), or this one less than `leave` (0.045)", "0..6", 0, kNames - 1},
                     {"age", "bars since the name changed, 1000 at most", "bars", 0, kOldest},
                     {"switch", "probability of another regime than `name` at the next bar", "0..1", 0, 1},
                     {"volatility", "0 low, 1 medium, 2 high: of late, in units of the reference", "0..2", 0, 2},
                     {"trend", "-2 straight down to 2 straight up: net move as a share of the path, both fading by half in 30 bars", "-2..2", -2, 2},
-                    {"volume", "0 low, 1 normal, 2 high: of late, about the reference; unknown until `window` bars had one", "0..2", 0, 2}},
-        .defaults = {{500, 70}}, .source = "Hamilton 1989; Ryden, Terasvirta, Asbrink 1998; Bulla 2011", .fitted = kFitted, .wrong = &wrong};
-    static int warmup(Params p) { return static_cast<int>(p[0]) + 2; }
+                    {"volume", "0 low, 1 normal, 2 high: of late, about the reference; unknown until 500 bars had one", "0..2", 0, 2}},
+        .source = "Hamilton 1989; Ryden, Terasvirta, Asbrink 1998; Bulla 2011", .fitted = kFitted, .wrong = &wrong};
+    static int warmup(Params) { return kWindow + 2; }
 
     MarketRegime(Graph& g, Params p)
-        : inverse(1 / p[0]), anchor(2 / p[0]), on(p[1] / 100), off(kLeave * (1 - on)), r(g.part<LogReturn>()), scale(g.part<Standardised>(p[0])),
-          wick(g.part<LogWick>()), volume(g.part<LogVolume>()), wicks(g.part<Window<LogWick, Sum>>(p[0])),
-          volumes(g.part<Window<LogVolume, Sum>>(p[0])) {
+        : on(fitted(meta, p, kHold)), off(fitted(meta, p, kHold + 1)), r(g.part<LogReturn>()), scale(g.part<Standardised>(kWindow)),
+          wick(g.part<LogWick>()), volume(g.part<LogVolume>()), wicks(g.part<Window<LogWick, Sum>>(kWindow)),
+          volumes(g.part<Window<LogVolume, Sum>>(kWindow)) {
         const auto number = [&](int part, int state) { return fitted(meta, p, static_cast<std::size_t>(part * kStates + state)); };
         // A bar counts for two thirds of its evidence, for what it says bars near it say again: a density of five degrees
         // of freedom, (1 + u^2 / 5)^-3, to that power is a square.
@@ -150,14 +152,14 @@ struct MarketRegime {
     }
 
     void update(const Bar&, In in, Out out) noexcept {
-        const double unit = in(scale).scale, wick_mean = in(wicks).sum * inverse, volume_mean = in(volumes).sum * inverse;
+        const double unit = in(scale).scale, wick_mean = in(wicks).sum / kWindow, volume_mean = in(volumes).sum / kWindow;
         if (known(reference)) filter(in, out);
         else if (unit > 0) reference = unit;
         wick_level = follow(wick_level, wick_mean);
         volume_level = follow(volume_level, volume_mean);
     }
 
-    double follow(double x, double mean) const noexcept { return known(x) && known(mean) ? x + anchor * (mean - x) : mean; }
+    double follow(double x, double mean) const noexcept { return known(x) && known(mean) ? x + kAnchor * (mean - x) : mean; }
     static double within(double x, double most) noexcept { return not_below(not_above(x, most), -most); }
 
     void filter(In in, Out out) noexcept {
@@ -193,7 +195,7 @@ struct MarketRegime {
         // A bar that did not move says nothing of the scale.
         if (move_now != 0) {
             reference *= 1 + 0.5 * kLearn * of_z;
-            reference += anchor * (in(scale).scale - reference);
+            reference += kAnchor * (in(scale).scale - reference);
         }
         wick_level += kLearn * of_h;
         volume_level += kLearn * of_v;
@@ -238,7 +240,7 @@ struct MarketRegime {
         }
     }
 
-    double inverse, anchor, on, off;
+    double on, off;
     Ref<LogReturn> r;
     Ref<Standardised> scale;
     Ref<LogWick> wick;

@@ -314,10 +314,11 @@ def level(x, borders, band, was):
     return max(was, up) if up > was else min(was, down)
 
 
-def market_regime_of(bars, window, percent, numbers):
+def market_regime_of(bars, numbers, window=500):
     numbers = np.array(numbers, np.longdouble)
     drift, pull, scale, wick, wick_scale, volume, volume_scale = numbers[:70].reshape(7, 10)
-    moves = numbers[70:].reshape(10, 10)
+    moves = numbers[70:170].reshape(10, 10)
+    enter, leave = numbers[170:]
     _, high, low, close = prices(bars)
     r, last = log_returns(bars), before(close)
     _, unit = standardised(bars, window)
@@ -368,7 +369,7 @@ def market_regime_of(bars, window, percent, numbers):
             best = int(np.argmax(of_name))
             if name is None:
                 name = best
-            elif best != name and (of_name[best] > percent / 100 or of_name[name] < 0.15 * (1 - percent / 100)):
+            elif best != name and (of_name[best] > enter or of_name[name] < leave):
                 name, age = best, 0
             else:
                 age = min(age + 1, 1000)
@@ -398,6 +399,6 @@ def market_regime_of(bars, window, percent, numbers):
     return result
 
 
-@twin(forgets=lambda window, percent: 4500, needs_moves=True)  # the references fade by the data
-def market_regime(bars, window, percent):
-    return market_regime_of(bars, window, percent, [f.value for f in sc.catalogue()["market_regime"].fitted])
+@twin(forgets=lambda: 4500, needs_moves=True)  # the references fade by the data
+def market_regime(bars):
+    return market_regime_of(bars, [f.value for f in sc.catalogue()["market_regime"].fitted])
