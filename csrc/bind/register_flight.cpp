@@ -6,7 +6,7 @@ namespace smartcore {
 namespace {
 
 struct BoundFlight : Flight {
-    BoundFlight(py::buffer_info buffer, bool newest) : Flight(bytes(buffer), newest), info(std::move(buffer)) {}
+    BoundFlight(py::buffer_info buffer, bool newest, bool capture) : Flight(bytes(buffer), newest, capture), info(std::move(buffer)) {}
     static std::span<std::byte> bytes(const py::buffer_info& info) {
         return {static_cast<std::byte*>(info.ptr), static_cast<std::size_t>(info.size * info.itemsize)};
     }
@@ -89,9 +89,11 @@ void register_flight(py::module_& m) {
     py::class_<BoundFlight, Recorder>(m, "Flight", R"(A ring of decisions and events over `memory`, which it lays out anew.
 
 One thread puts, another takes; neither waits. What finds no room is dropped and counted, or with `newest` the oldest
-make room. Over a memory-mapped file, what was put outlives the process: see `read`.)")
-        .def(py::init([](const py::buffer& memory, bool newest) { return std::make_unique<BoundFlight>(memory.request(true), newest); }),
-             py::arg("memory"), py::arg("newest") = false)
+make room. Without `capture` events are counted, not kept. Over a memory-mapped file, what was put outlives the process:
+see `read`.)")
+        .def(py::init([](const py::buffer& memory, bool newest, bool capture) {
+            return std::make_unique<BoundFlight>(memory.request(true), newest, capture);
+        }), py::arg("memory"), py::arg("newest") = false, py::arg("capture") = true)
         .def("put", [](BoundFlight& f, const py::buffer& decision, const py::buffer& context, const py::buffer& given,
                        const py::buffer& card, const py::array_t<double, py::array::c_style>& row) {
             py::buffer_info d, c, g, s;
@@ -103,7 +105,7 @@ make room. Over a memory-mapped file, what was put outlives the process: see `re
             py::buffer_info e;
             f.event(of<Event>(event, e, "event"));
         }, "One event, 64 bytes, before the engine takes it.", py::arg("event"))
-        .def("take", [](const BoundFlight& f, std::uint64_t after, std::size_t limit) {
+        .def("take", [](const BoundFlight& f, std::uint64_t after, std::size_t limit) -> py::object {
             return records(f.memory(), after, f.header().head.load(std::memory_order_acquire), limit, false);
         }, R"(Up to `limit` records from `after` on, and where the next one begins.
 
@@ -113,6 +115,7 @@ follow each other are (end, number of the first, bytes).)", py::arg("after"), py
             if (to < f.header().tail.load() || to > f.header().head.load()) throw py::value_error("to: not between tail and head");
             f.release(to);
         }, "Records before `to` are taken care of: their room is free again.", py::arg("to"))
+        .def("close", [](BoundFlight& f) { f.close(); }, "From now on decisions are dropped and counted, events counted.")
         .def_property_readonly("capacity", [](const BoundFlight& f) { return f.header().capacity; }, "Bytes for records.")
         .def_property_readonly("head", counter(&Header::head), "Bytes ever put.")
         .def_property_readonly("tail", counter(&Header::tail), "Bytes ever released.")
@@ -127,7 +130,8 @@ follow each other are (end, number of the first, bytes).)", py::arg("after"), py
             const std::uint64_t head = header->head.load(), tail = header->tail.load(), capacity = header->capacity;
             std::uint64_t from = after.is_none() ? tail : after.cast<std::uint64_t>();
             if (from > head || head - from > capacity) from = tail;
-            const py::tuple found = records(memory, from, head, limit, true);
+            py::tuple found = records(memory, from, head, limit, true);
+            if (from < tail && found[0].cast<py::list>().empty()) found = records(memory, tail, head, limit, true);
             return py::make_tuple(found[0], found[1], standing(*header));
         }, R"(What is in a copy or a left-over file of a ring: the whole records from `after` on (None: from its tail), where the
 next one would begin, and how it stood (head, tail, events, drops, lost). None where there is no ring.)",

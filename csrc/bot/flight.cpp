@@ -30,9 +30,9 @@ std::uint64_t checksum(const Flight::Head& head, const std::byte* body) noexcept
 
 }  // namespace
 
-Flight::Flight(std::span<std::byte> memory, bool newest)
+Flight::Flight(std::span<std::byte> memory, bool newest, bool capture)
     : memory_(memory), header_(nullptr), capacity_(memory.size() < sizeof(Header) ? 0 : (memory.size() - sizeof(Header)) / kUnit * kUnit),
-      newest_(newest) {
+      newest_(newest), capture_(capture) {
     if (capacity_ < 4096) throw std::invalid_argument("a flight recorder needs 4,288 bytes or more");
     if (reinterpret_cast<std::uintptr_t>(memory.data()) % alignof(Header)) {
         throw std::invalid_argument("the memory of a flight recorder begins on a boundary of 64 bytes");
@@ -79,14 +79,14 @@ void Flight::seal(std::byte* at, Kind kind, std::size_t size) noexcept {
 
 bool Flight::put(const decide::Decision& decision, const decide::Context& context, const decide::Given& given,
                  const decide::Scorecard& card, const double* row, std::size_t width) noexcept {
-    const bool same = carded_ && std::memcmp(&card, &card_, sizeof card) == 0;
+    const bool same = carded_ && !newest_ && std::memcmp(&card, &card_, sizeof card) == 0;
     const std::size_t sizes[kParts] = {sizeof decision, sizeof context, sizeof given, same ? 0 : sizeof card, width * sizeof(double)};
     const void* parts[kParts] = {&decision, &context, &given, &card, row};
     std::uint32_t told[kParts + 1] = {};
     std::size_t total = sizeof(Head) + sizeof told;
     for (std::size_t i = 0; i < kParts; ++i) total += told[i] = static_cast<std::uint32_t>(sizes[i]);
     const std::size_t size = padded(total);
-    std::byte* at = room(size, 0);
+    std::byte* at = closed_.load(std::memory_order_acquire) ? nullptr : room(size, 0);
     if (!at) {
         header_->drops.store(header_->drops.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
         return false;
@@ -110,6 +110,10 @@ bool Flight::put(const decide::Decision& decision, const decide::Context& contex
 }
 
 void Flight::event(const Event& e) noexcept {
+    if (!capture_ || closed_.load(std::memory_order_acquire)) {
+        header_->events.store(++number_, std::memory_order_relaxed);
+        return;
+    }
     constexpr std::size_t size = padded(sizeof(Head) + sizeof(Event));
     if (std::byte* at = room(size, capacity_ / 4)) {  // a quarter stays free for decisions, which matter more
         std::memcpy(at + sizeof(Head), &e, sizeof e);

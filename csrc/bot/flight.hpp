@@ -17,7 +17,7 @@ namespace smartcore {
 class Flight : public Recorder {
 public:
     enum class Kind : std::uint32_t { pad, decision, event };
-    enum Part { kDecision, kContext, kGiven, kCard, kRow, kParts };  // of a decision's record; kCard is empty where it is the last one's
+    enum Part { kDecision, kContext, kGiven, kCard, kRow, kParts };  // of a decision's record; kCard is empty where it is the one before's
 
     // Begins the memory, and each lies on a cache line of its own where threads differ.
     struct Header {
@@ -40,8 +40,9 @@ public:
     };
 
     // Lays a new ring out in `memory` (on a boundary of 64 bytes; throws std::invalid_argument if it is too small). newest: the
-    // oldest records make room for new ones; else what finds no room is dropped and counted.
-    Flight(std::span<std::byte> memory, bool newest);
+    // oldest records make room for new ones; else what finds no room is dropped and counted. capture: events are kept, not only
+    // counted.
+    Flight(std::span<std::byte> memory, bool newest, bool capture);
 
     bool put(const decide::Decision& decision, const decide::Context& context, const decide::Given& given,
              const decide::Scorecard& card, const double* row, std::size_t width) noexcept override;
@@ -50,6 +51,7 @@ public:
     const Header& header() const noexcept { return *header_; }
     std::span<const std::byte> memory() const noexcept { return memory_; }
     void release(std::uint64_t to) noexcept { header_->tail.store(to, std::memory_order_release); }
+    void close() noexcept { closed_.store(true, std::memory_order_release); }  // from now on all is dropped, and counted
 
     // The header of a ring in `memory`; nullptr: there is none, or it is damaged.
     static const Header* of(std::span<const std::byte> memory) noexcept;
@@ -64,7 +66,8 @@ private:
     Header* header_;
     std::uint64_t capacity_;
     std::uint64_t head_ = 0, seen_ = 0, number_ = 0;  // seen_: the tail when last looked at
-    bool newest_, carded_ = false;
+    std::atomic<bool> closed_{false};
+    bool newest_, capture_, carded_ = false;
     decide::Scorecard card_;                          // the last one that was put
 };
 

@@ -407,7 +407,8 @@ class Flight(Recorder):
     A ring of decisions and events over `memory`, which it lays out anew.
 
     One thread puts, another takes; neither waits. What finds no room is dropped and counted, or with `newest` the oldest
-    make room. Over a memory-mapped file, what was put outlives the process: see `read`.
+    make room. Without `capture` events are counted, not kept. Over a memory-mapped file, what was put outlives the process:
+    see `read`.
     """
     @staticmethod
     def read(
@@ -420,8 +421,15 @@ class Flight(Recorder):
         next one would begin, and how it stood (head, tail, events, drops, lost). None where there is no ring.
         """
     def __init__(
-        self, memory: typing_extensions.Buffer, newest: bool = False
+        self,
+        memory: typing_extensions.Buffer,
+        newest: bool = False,
+        capture: bool = True,
     ) -> None: ...
+    def close(self) -> None:
+        """
+        From now on decisions are dropped and counted, events counted.
+        """
     def event(self, event: typing_extensions.Buffer) -> None:
         """
         One event, 64 bytes, before the engine takes it.
@@ -441,9 +449,7 @@ class Flight(Recorder):
         """
         Records before `to` are taken care of: their room is free again.
         """
-    def take(
-        self, after: int, limit: int
-    ) -> tuple[numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.float64]]:
+    def take(self, after: int, limit: int) -> typing.Any:
         """
         Up to `limit` records from `after` on, and where the next one begins.
 

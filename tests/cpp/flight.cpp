@@ -78,7 +78,7 @@ std::int64_t check_decision(const Flight::Record& record) {
 
 CASE(flight_gives_back_what_was_put) {
     Memory memory(1 << 16);
-    Flight flight(memory.span(), false);
+    Flight flight(memory.span(), false, true);
     static Made made;
     std::uint64_t at = 0;
     std::int64_t next = 0, events = 0;
@@ -100,7 +100,7 @@ CASE(flight_gives_back_what_was_put) {
 
 CASE(flight_stores_a_card_only_when_it_changed) {
     Memory memory(1 << 20);
-    Flight flight(memory.span(), false);
+    Flight flight(memory.span(), false, true);
     static Made made;
     for (std::int64_t i = 0; i < 30; ++i) make(made, i), CHECK(put(flight, made));
     Flight::Record record;
@@ -116,7 +116,7 @@ CASE(flight_stores_a_card_only_when_it_changed) {
 
 CASE(flight_drops_and_counts_when_full) {
     Memory memory(1 << 16);
-    Flight flight(memory.span(), false);
+    Flight flight(memory.span(), false, true);
     static Made made;
     std::int64_t put_ = 0;
     make(made, 0);
@@ -129,14 +129,14 @@ CASE(flight_drops_and_counts_when_full) {
     CHECK(put(flight, made));
     // Events leave a quarter of the ring to decisions.
     Memory other(1 << 16);
-    Flight busy(other.span(), false);
+    Flight busy(other.span(), false, true);
     for (std::int64_t i = 0; i < 10'000; ++i) busy.event(event(i));
     CHECK(busy.header().lost > 0 && put(busy, made));
 }
 
 CASE(flight_keeps_the_newest_where_asked) {
     Memory memory(1 << 16);
-    Flight flight(memory.span(), true);
+    Flight flight(memory.span(), true, true);
     static Made made;
     for (std::int64_t i = 0; i < 1000; ++i) make(made, i), CHECK(put(flight, made));
     CHECK(flight.header().drops == 0);
@@ -151,9 +151,16 @@ CASE(flight_keeps_the_newest_where_asked) {
     CHECK(last == 999 && count > 5);
 }
 
+CASE(flight_may_only_count_events) {
+    Memory memory(1 << 16);
+    Flight flight(memory.span(), false, false);
+    for (std::int64_t i = 0; i < 100'000; ++i) flight.event(event(i));
+    CHECK(flight.header().events == 100'000 && flight.header().lost == 0 && flight.header().head == 0);
+}
+
 CASE(flight_notices_changed_bytes) {
     Memory memory(1 << 16);
-    Flight flight(memory.span(), false);
+    Flight flight(memory.span(), false, true);
     static Made made;
     make(made, 7);
     CHECK(put(flight, made));
@@ -174,7 +181,7 @@ CASE(flight_notices_changed_bytes) {
 
 CASE(flight_takes_from_another_thread) {
     Memory memory(1 << 17);
-    Flight flight(memory.span(), false);
+    Flight flight(memory.span(), false, true);
     constexpr std::int64_t total = 20'000;
     std::atomic<bool> done{false};
     std::int64_t kept = 0;

@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import struct
 import time
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from math import isfinite
@@ -27,10 +28,11 @@ from smartcore.bot.clocks import FAR, NEVER, BarLength, Clock, sampling
 from smartcore.bot.journal import Journal, Recent
 from smartcore.bot.latency import Latency
 from smartcore.bot.outcomes import Outcomes
-from smartcore.bot.records import Record, Run
+from smartcore.bot.records import Run
 from smartcore.bot.replay import replay
 from smartcore.bot.sources import Steps, sources
-from smartcore.decide import Context, Decision, Inputs, Policy, Regime, decide
+from smartcore.decide import Context, Decision, Inputs, Policy, Regime, Scores, decide
+from smartcore.decide.inputs import given
 from smartcore.errors import InvalidData
 from smartcore.features.engine import Engine
 from smartcore.market.events import Flag, Kind
@@ -42,9 +44,8 @@ _HEAD = struct.Struct("<qBbB")  # ts, kind, side, flags
 _BAR, _TRADE, _DEPTH, _QUOTE = int(Kind.BAR), int(Kind.TRADE), int(Kind.DEPTH), int(Kind.QUOTE)
 _SCORE, _AUX = int(Kind.SCORE), int(Kind.AUX)
 _LAST = int(Flag.LAST)
-_RECENT = 256
-"""Decisions kept in memory for ``why`` without a journal, about 8 kB each."""
 _MINUTE = 60 * 10**9
+_NO_CARD = Scores().raw
 
 
 class Orchestrator:
@@ -111,10 +112,19 @@ class Orchestrator:
         self.scorecard = self._outcomes.scorecard
         self._owns_journal = not isinstance(journal, Journal) and journal is not None
         self.journal = journal if isinstance(journal, Journal) or journal is None else Journal(journal)
-        self._recent = Recent(_RECENT)
         self._run = Run.of(self.symbol, policy, [source.about() for source in self._sources], engine.features)
+        self._record()
         self._set_clocks()
         self._set_hot_path()
+
+    def _record(self) -> None:
+        """Where decisions are put from now on, with all they were made from."""
+        if self.journal is None:
+            self._recent = Recent(self._run)
+            self._flight = self._recent.flight
+        else:
+            self._flight = self.journal.open(self._run)
+            self._retire = weakref.finalize(self, self.journal.retire, self._flight)
 
     def _set_clocks(self) -> None:
         """What falls due when: at grid points of time, at each bar, at each event."""
@@ -385,10 +395,8 @@ class Orchestrator:
         self.decisions += 1
         self._outcomes.expect(decision, context.bar_ns)
         self._grid, self._next = min(self._grid, self._outcomes.next), min(self._next, self._outcomes.next)
-        record = Record(self._run, decision, self._row.tobytes(), scores, context, scorecard)
-        self._recent.add(record)
-        if self.journal is not None:
-            self.journal.put(record)
+        card = _NO_CARD if scorecard is None else scorecard.raw
+        self._flight.put(decision.raw, context.raw, given(scores, context), card, self._row)
         end = self._wall()
         self._decide_ns = end - before
         self.latency.record(end - start)
@@ -444,9 +452,11 @@ class Orchestrator:
         }
 
     def close(self) -> None:
-        """Close the journal that was opened for a path."""
-        if self._owns_journal and self.journal is not None:
-            self.journal.close()
+        """Close the journal that was opened for a path; one that was handed over takes no more decisions from here."""
+        if self.journal is not None:
+            self._retire()
+            if self._owns_journal:
+                self.journal.close()
 
     def __enter__(self) -> Orchestrator:
         return self
@@ -473,6 +483,9 @@ class Orchestrator:
         """Decisions carry this symbol from now on."""
         self.symbol = symbol
         self._run = replace(self._run, symbol=symbol)
+        if self.journal is not None:
+            self._retire()
+        self._record()
 
     async def generate_trading_intelligence(
         self, market_data: Any, symbol: str, additional_context: Mapping[str, Any] | None = None, timeout: float = 30.0
