@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from scipy import stats
 
 import smartcore as sc
 from smartcore import _core
-from smartcore.decide import schedule
+from smartcore.decide import Context, Inputs, Policy, Schedule, Scorecard, decide, schedule
 
 NAN = math.nan
 EXECUTION = _core.DECISION["execution"]
@@ -420,3 +421,59 @@ def test_twap_vwap_and_pov_by_hand() -> None:
 def test_what_cannot_be_meant_is_refused(call: Any, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         call()
+
+
+# ---- in a decision ----
+
+COLUMNS = {**USUAL, "queue_imbalance_l1": 0.1, "fhs_500_sigma": 6e-4}
+MOMENT = Context(
+    Inputs(tuple(COLUMNS)), 10**18, 10**18, 100.0, latency_ns=5_000_000, equity=1e4, bid=99.99, bid_size=4.0,
+    ask=100.01, ask_size=5.0, bids=[tuple(level) for level in BIDS], asks=[tuple(level) for level in ASKS], lot=0.001,
+)  # fmt: skip
+ROW = np.array([*COLUMNS.values()])
+
+
+def test_a_decision_predicts_what_its_book_says_and_what_its_record_taught() -> None:
+    card, policy = Scorecard(), Policy(participation=1.0)
+    first = decide(ROW, None, card.scores(), policy, context=MOMENT)
+    assert first.execution.slice == 5.0 and first.execution.slippage_bps == pytest.approx(1.0)
+    move = stats.t.ppf(0.9, 3) * 0.8 * math.sqrt(0.005)
+    assert first.execution.slippage_tolerance_bps == pytest.approx(1.0 + move, rel=1e-8)
+
+    for _ in range(20):
+        card.slippage(first, 5.0)  # twenty misses
+    poor = decide(ROW, None, card.scores(), policy, context=MOMENT)
+    assert poor.execution.slippage_bps == first.execution.slippage_bps
+    assert poor.execution.slippage_tolerance_bps > 1.0 + 2 * move
+    assert poor.track.slippage_coverage == 0.0
+    for _ in range(400):
+        card.slippage(first, 0.0)
+    well = decide(ROW, None, card.scores(), policy, context=MOMENT)
+    assert well.execution.slippage_tolerance_bps < first.execution.slippage_tolerance_bps
+
+
+def test_coverage_comes_right_whatever_the_distribution() -> None:
+    """Outcomes of a distribution four times as wide as was believed, and with an atom: covered at the stated rate."""
+    rng = np.random.default_rng(4)
+    for quantile in (0.75, 0.9):
+        card, policy, hits = Scorecard(), Policy(participation=1.0, slippage_quantile=quantile), []
+        for _ in range(4000):
+            said = decide(ROW, None, card.scores(), policy, context=MOMENT)
+            bps = 1.0 + 4 * 0.8 * math.sqrt(0.005) * (rng.standard_normal() if rng.random() < 0.8 else 0.0)
+            hits.append(bps <= said.execution.slippage_tolerance_bps)
+            card.slippage(said, bps)
+        assert np.mean(hits) == pytest.approx(quantile, abs=0.01)
+
+
+def test_advice_becomes_slices() -> None:
+    one = decide(ROW, None, None, Policy(), context=MOMENT).execution
+    assert schedule.advised(one, 2.0) == ((0.0, 2.0),)
+    record = advise(contracts=20.0, risk_aversion=0.0)
+    minutes, count = float(record["max_minutes"]), int(record["slices"])
+    many = replace(one, schedule=Schedule.POV, slices=count, kappa=0.0, max_execution_time_minutes=minutes)
+    even = schedule.advised(many, -20.0, lot=0.5, jitter=0.0)
+    assert even == schedule.twap(-20.0, 60 * minutes, count, lot=0.5)
+    hasty = schedule.advised(replace(many, kappa=0.05), 20.0, lot=0.001, jitter=0.0)
+    assert hasty[0].size > 2 * 20 / count and lots(hasty, 0.001) == 20_000
+    along = schedule.advised(replace(many, schedule=Schedule.VWAP), 20.0, curve=[1, 3], jitter=0.0)
+    assert [s.size for s in along] == [5.0, 15.0]

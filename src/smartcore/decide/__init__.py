@@ -6,6 +6,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
+from smartcore.decide import schedule
 from smartcore.decide.decide import decide
 from smartcore.decide.decision import Decision, Execution, Parts, Reason, Regime, Risk, Track
 from smartcore.decide.inputs import Context, Inputs
@@ -66,6 +67,7 @@ __all__ = [
     "Volume",
     "Voting",
     "decide",
+    "schedule",
 ]
 
 

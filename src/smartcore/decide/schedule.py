@@ -13,12 +13,33 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from smartcore.decide.decision import Execution
+from smartcore.decide.words import Schedule
+
 
 class Slice(NamedTuple):
     """``size`` contracts, signed as the parent, to be sent ``at_s`` seconds after the start."""
 
     at_s: float
     size: float
+
+
+def advised(
+    execution: Execution, size: float, *, lot: float = 1.0, curve: ArrayLike | None = None, jitter: float = 0.25,
+    seed: int = 0,
+) -> tuple[Slice, ...]:  # fmt: skip
+    """What a decision's advice comes to for ``size`` contracts: one slice, or ``execution.slices`` of them within
+    its longest time: along ``curve`` where its schedule is VWAP and there is one, else as risk and impact ask for
+    (Almgren and Chriss with its ``kappa``, which without risk aversion is TWAP). Where it says POV, make anew what
+    is left as the rate of trading changes, with :func:`pov`.
+    """
+    if execution.schedule == Schedule.ONCE:
+        return twap(size, 0.0, 1, lot=lot)
+    seconds = 60.0 * execution.max_execution_time_minutes
+    if execution.schedule == Schedule.VWAP and curve is not None:
+        return vwap(size, seconds, curve, lot=lot, jitter=jitter, seed=seed)
+    kappa = execution.kappa or 0.0
+    return almgren_chriss(size, seconds, execution.slices, kappa, lot=lot, jitter=jitter, seed=seed)
 
 
 def twap(
@@ -128,4 +149,4 @@ def _cut(
     return tuple(Slice(float(at[i]), float(counts[i]) * unit) for i in np.flatnonzero(counts > 0).tolist())
 
 
-__all__ = ["Slice", "almgren_chriss", "pov", "twap", "vwap"]
+__all__ = ["Slice", "advised", "almgren_chriss", "pov", "twap", "vwap"]
