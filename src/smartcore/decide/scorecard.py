@@ -20,7 +20,23 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-import smartcore._core as _core
+from smartcore._core import (
+    CONFIDENCE_EDGES,
+    DECISION,
+    HALF_LIFE,
+    HORIZON_FACTORS,
+    SCORECARD,
+    TRACK,
+    _card_calibrated,
+    _card_loss,
+    _card_observe,
+    _card_regime,
+    _card_slippage,
+    _card_track,
+    _card_update,
+    _card_weights,
+    _tally_believed,
+)
 from smartcore.decide.decision import Decision, Parts
 from smartcore.decide.words import RegimeName
 
@@ -69,7 +85,7 @@ class Score:
 
     def _believed(self, prior: float) -> tuple[float, float, float, float, float]:
         hits, stated = self.hit_rate * self.moves, self.confidence * self.moves
-        return _core._tally_believed(self.count, self.moves, hits, stated, self.brier * self.count, prior)
+        return _tally_believed(self.count, self.moves, hits, stated, self.brier * self.count, prior)
 
 
 EMPTY = Score()
@@ -127,17 +143,17 @@ class Scores:
     """One ``SCORECARD``."""
 
     def __init__(self, raw: bytes | None = None) -> None:
-        size = _core.SCORECARD.itemsize
+        size = SCORECARD.itemsize
         raw = bytes(size) if raw is None else bytes(raw)
         if len(raw) != size:
             raise ValueError(f"raw: {len(raw)} bytes are not one SCORECARD of {size}")
-        object.__setattr__(self, "_card", np.frombuffer(raw, _core.SCORECARD))
+        object.__setattr__(self, "_card", np.frombuffer(raw, SCORECARD))
         object.__setattr__(self, "raw", raw)
 
     @classmethod
     def of(cls, by_source: Mapping[str, Score] | Sequence[tuple[str, Score]]) -> Scores:
         """Records of sources alone."""
-        card = np.zeros(1, _core.SCORECARD)
+        card = np.zeros(1, SCORECARD)
         for name, s in dict(by_source).items():
             record = (s.count, s.moves, s.hit_rate * s.moves, s.confidence * s.moves, s.brier * s.count)
             card["by_source"][0, _index(name)] = record
@@ -157,7 +173,7 @@ class Scores:
     @property
     def by_horizon(self) -> dict[float, Score]:
         """Records of the decision's calls, by when they were looked at: 1 is their own horizon, 4 four times it."""
-        found = sorted(zip(_core.HORIZON_FACTORS, self._tallies("by_horizon"), strict=True))
+        found = sorted(zip(HORIZON_FACTORS, self._tallies("by_horizon"), strict=True))
         return {factor: s for factor, s in found if s.count}
 
     def get(self, source: str) -> Score:
@@ -167,16 +183,16 @@ class Scores:
     def weights(self, base: Parts) -> Parts:
         """``base`` moved by the records and normalised to the same total."""
         known = [float(base.get(source, 0.0)) for source in _SOURCES[:-1]]
-        moved = dict(zip(_SOURCES, _core._card_weights(self.raw, known), strict=False))
+        moved = dict(zip(_SOURCES, _card_weights(self.raw, known), strict=False))
         return Parts(base, [moved.get(source, weight) for source, weight in base.items()])
 
     def calibrated(self, confidence: float) -> float:
         """This confidence as past ones turned out."""
-        return float(_core._card_calibrated(self.raw, confidence))
+        return float(_card_calibrated(self.raw, confidence))
 
     def reliability(self, raw: bool = False) -> tuple[Bin, ...]:
         """The reliability table of the fused confidence as it was stated, or ``raw``: before recalibration."""
-        bins, edges = self._card["raw" if raw else "fused"][0], (*_core.CONFIDENCE_EDGES, 1.0)
+        bins, edges = self._card["raw" if raw else "fused"][0], (*CONFIDENCE_EDGES, 1.0)
         out = []
         for i, (n, hits, stated) in enumerate(zip(bins["moves"], bins["hits"], bins["stated"], strict=True)):
             if n > 1e-9:
@@ -220,7 +236,7 @@ class Scores:
 
     def track(self, prior: float = SHRINKAGE) -> dict[str, float]:
         """The running scores as a decision shows them; NaN where nothing is known."""
-        track = np.frombuffer(_core._card_track(self.raw, prior), _core.TRACK)[0]
+        track = np.frombuffer(_card_track(self.raw, prior), TRACK)[0]
         return {name: float(track[name]) for name in track.dtype.names}
 
     def to_dict(self) -> dict[str, Any]:
@@ -303,16 +319,16 @@ class Scorecard:
         if not half_life > 0:
             raise ValueError(f"half_life: {half_life!r} is not positive")
         if memory is None:
-            memory = np.zeros(1, _core.SCORECARD)
+            memory = np.zeros(1, SCORECARD)
             memory["half_life"] = half_life
-        elif memory.dtype != _core.SCORECARD or memory.size != 1:
+        elif memory.dtype != SCORECARD or memory.size != 1:
             raise ValueError(f"memory: {memory.size} of {memory.dtype} is not one SCORECARD")
         self._card = memory
 
     @property
     def half_life(self) -> float:
         """Calls after which one counts half."""
-        return float(self._card["half_life"].item()) or float(_core.HALF_LIFE)
+        return float(self._card["half_life"].item()) or float(HALF_LIFE)
 
     def update(self, source: str, forecast: Sequence[float], outcome: int, weight: float = 1.0) -> None:
         """One call by ``source``, ``forecast`` = (down, flat, up), and what came: -1, 0 or +1.
@@ -325,7 +341,7 @@ class Scorecard:
             raise ValueError(f"forecast: {(down, flat, up)!r} are not three probabilities")
         if not 0.0 < weight <= 1.0:
             raise ValueError(f"weight: {weight!r} is not above 0 and at most 1")
-        _core._card_update(self._card, _index(source), down, flat, up, outcome, weight)
+        _card_update(self._card, _index(source), down, flat, up, outcome, weight)
 
     def observe(
         self, decision: Decision, outcome: int, move: float = 0.0, horizon_ns: int = 0, horizon: int = 0
@@ -334,24 +350,24 @@ class Scorecard:
 
         outcome: -1, 0 or +1 by the label's rule; move: ln of the price after over the price before.
         horizon_ns: from the call to the outcome; 0: calls do not overlap. In the order of the calls.
-        horizon: index of ``_core.HORIZON_FACTORS``; others than 0 fill ``by_horizon`` alone.
+        horizon: index of ``HORIZON_FACTORS``; others than 0 fill ``by_horizon`` alone.
 
         The move probability of a single source is not in the decision; the fused one stands in for it.
         """
         _check_outcome(outcome)
-        _core._card_observe(self._card, _record(decision), outcome, move, horizon_ns, horizon)
+        _card_observe(self._card, _record(decision), outcome, move, horizon_ns, horizon)
 
     def loss(self, decision: Decision, change: float, horizon_ns: int) -> None:
         """The decision's VaR against the change of price over the policy's horizon, a fraction of the price."""
-        _core._card_loss(self._card, _record(decision), change, horizon_ns)
+        _card_loss(self._card, _record(decision), change, horizon_ns)
 
     def slippage(self, decision: Decision, bps: float) -> None:
         """The decision's predicted slippage against what walking the book cost when the order would have arrived."""
-        _core._card_slippage(self._card, _record(decision), bps)
+        _card_slippage(self._card, _record(decision), bps)
 
     def regime(self, before: Decision, after: Decision) -> None:
         """The regimes of two decisions of consecutive bars."""
-        _core._card_regime(self._card, _record(before), _record(after))
+        _card_regime(self._card, _record(before), _record(after))
 
     def scores(self) -> Scores:
         """The frozen snapshot that ``decide()`` takes."""
@@ -372,9 +388,9 @@ class Scorecard:
     @classmethod
     def restore(cls, blob: bytes) -> Scorecard:
         """Of what :meth:`snapshot` gave; ValueError for anything else."""
-        if len(blob) != _core.SCORECARD.itemsize:
-            raise ValueError(f"blob: {len(blob)} bytes are not one SCORECARD of {_core.SCORECARD.itemsize}")
-        return cls(memory=np.frombuffer(bytearray(blob), _core.SCORECARD))
+        if len(blob) != SCORECARD.itemsize:
+            raise ValueError(f"blob: {len(blob)} bytes are not one SCORECARD of {SCORECARD.itemsize}")
+        return cls(memory=np.frombuffer(bytearray(blob), SCORECARD))
 
     def __eq__(self, other: object) -> bool:
         return self.snapshot() == other.snapshot() if isinstance(other, Scorecard) else NotImplemented
@@ -421,7 +437,7 @@ def _record(decision: Decision) -> bytes:
     raw = getattr(decision, "raw", None)
     if isinstance(raw, bytes):
         return raw
-    out = np.zeros(1, _core.DECISION)
+    out = np.zeros(1, DECISION)
     d = out[0]
     d["ts"], d["score"] = decision.ts, decision.score
     d["confidence"] = d["raw_confidence"] = decision.confidence
