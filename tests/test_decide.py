@@ -9,14 +9,18 @@ import math
 import pickle
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import FrozenInstanceError, fields, replace
 from fractions import Fraction
 from itertools import permutations, product
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reference.decision import decision as twin
 
 from smartcore.decide import (
     GATES,
@@ -36,10 +40,12 @@ from smartcore.decide import (
     RegimeName,
     RiskLevel,
     Scorecard,
+    Scores,
     Signal,
     Timing,
     Urgency,
     Volatility,
+    Voting,
     decide,
 )
 from smartcore.decide.inputs import COLUMNS, RISK
@@ -632,6 +638,100 @@ def test_unknown_columns_give_an_unknown_regime():
     assert decision.regime.name == RegimeName.UNKNOWN
     assert set(decision.regime.probabilities.values()) == {1 / 7}
     assert decision.risk.var_95 is None
+
+# --- against its twin -----------------------------------------------------------------------------
+
+
+def moments(n: int, seed: int) -> Iterator[tuple[dict[str, float], dict[str, Any], Scores | None, Policy, Context]]:
+    """Rows, scores, records, policies and circumstances: most of them sound, many with something wrong."""
+    rng = np.random.default_rng(seed)
+    broken = (math.nan, math.inf, -math.inf, 0.0, -1.0, 1e308)
+    cards = [None, *(record.scores() for record in (Scorecard(), card(300, 100), card(150, 250), card(80, 20)))]
+    voices = tuple(Voting)
+
+    def now_and_then(p: float, value: Any, else_: Any = None) -> Any:
+        return value if rng.random() < p else else_
+
+    for _ in range(n):
+        row = {}
+        for name, low, high in COLUMNS:
+            wide = max(low, -100.0), min(high, 100.0)
+            row[name] = TYPICAL.get(name, 0.0) * rng.normal(1, 0.5) if name in TYPICAL else rng.uniform(*wide)
+        regime = rng.dirichlet(np.full(7, 0.3))
+        row |= {f"market_regime_{key.value}": p for key, p in zip(RegimeName, regime, strict=False)}
+        row["market_regime_name"] = float(regime.argmax())
+        for name, low, high in (("volatility", 0, 2), ("trend", -2, 2), ("volume", 0, 2)):
+            row[f"market_regime_{name}"] = float(rng.integers(low, high + 1))
+        row["lee_mykland_100"], row["robust_zscore_100"] = rng.normal(0, 3, 2)
+        row["spread"] = abs(rng.normal(0, 6))
+        for name in rng.choice(NAMES, rng.choice([0, 0, 0, 0, 0, 1, 3, 30]), replace=False):
+            row[str(name)] = float(rng.choice(broken))
+        for name in rng.choice(NAMES, rng.choice([0, 0, 0, 0, 0, 0, 5, 40]), replace=False):
+            row.pop(str(name), None)
+        said: dict[str, Any] = {}
+        for source in ("sequence", "ensemble"):
+            triple = rng.dirichlet(np.full(3, 1.0))
+            if rng.random() < 0.05:
+                triple[rng.integers(3)] = rng.choice(broken)
+            said |= now_and_then(0.8, {source: triple.tolist()}, {})
+        said |= now_and_then(0.3, {"smart_money": float(rng.uniform(-1.1, 1.1))}, {})
+        said |= now_and_then(0.2, {"technical": float(rng.uniform(-1, 1))}, {})
+        policy = Policy(
+            weights=dict(zip(SOURCES, rng.permutation([0.1, 0.2, 0.3, 0.4]).tolist(), strict=True)),
+            voting=voices[rng.integers(3)], min_confidence=float(rng.uniform(0.5, 0.62)), min_quality=0.31234,
+            regimes=now_and_then(0.2, ("ranging", "quiet", "unknown"), tuple(RegimeName)),
+            max_latency_ms=now_and_then(0.2, 1.0), require_book=rng.random() < 0.1,
+            volatile_raise=float(rng.choice([0.0, 0.02])), max_scores_age_s=float(rng.choice([0.0, 5.0])),
+        )  # fmt: skip
+        age = int(rng.choice([0, 10**6, 10**9, 10**10, -(10**9)], p=[0.5, 0.4, 0.04, 0.03, 0.03]))
+        context = Context(
+            Inputs(row), TS, TS - age, now_and_then(0.05, float(rng.choice(broken)), 50_000.0), symbol="X",
+            position=float(rng.choice([-2.0, 0.0, 2.0])), equity=now_and_then(0.8, float(rng.choice([1e5, 1e5, -1.0]))),
+            drawdown=float(rng.choice([0.0, 0.1, 0.25, math.nan], p=[0.8, 0.1, 0.05, 0.05])), lot=0.001,
+            latency_ns=now_and_then(0.5, int(rng.integers(0, 3 * 10**6))), book_stale=rng.random() < 0.02,
+            scores_age_ns=now_and_then(0.1, 7 * SECOND, 0), book_crossed=rng.random() < 0.02, tick=0.5,
+            calibrated=frozenset(now_and_then(0.9, ("sequence", "ensemble"), ())), fee_bps=now_and_then(0.5, 0.2),
+            novelty=now_and_then(0.3, float(rng.exponential(1.5))), health=now_and_then(0.3, rng.uniform(0, 101.0)),
+            clock_skew_s=now_and_then(0.3, float(rng.normal(0, 0.7))), silence=now_and_then(0.3, rng.exponential(50.0)),
+            frozen_s=now_and_then(0.3, rng.exponential(300.0)), duplicates=now_and_then(0.3, rng.uniform(0, 0.7)),
+        )  # fmt: skip
+        yield row, said, cards[rng.integers(len(cards))], policy, context
+
+
+def close(a: Any, b: Any) -> bool:
+    return a == b or (isinstance(a, float) and math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-11))
+
+
+def test_equals_its_twin():
+    seen: Counter[str] = Counter()
+    for n, (row, said, record, policy, context) in enumerate(moments(2000, 3)):
+        values = np.array(list(row.values()))
+        made = decide(values, said, record, policy, context=context)
+        if n % 10 == 0:
+            check(made)
+        sizes = [reason.value for reason in made.reasons if reason.gate == "size"]
+        risk = {
+            "level": made.risk.risk_level, "edge_bps": made.risk.expected_edge_bps, "size": sizes[0] if sizes else None,
+        }  # fmt: skip
+        told = twin(row, said, record, policy, context, risk)
+        where = (made.explain(), told)
+        assert {reason.gate: reason.passed for reason in made.reasons} == told["gates"], where
+        for name in ("signal", "mode", "quality"):
+            assert getattr(made, name) == told[name], where
+        for name in ("score", "confidence", "raw_confidence", "quality_score", "threshold", "overall"):
+            assert close(getattr(made, name), told[name]), (name, where)
+        for name in ("contributions", "weights", "doubts"):
+            mine = dict(getattr(made, name))
+            assert mine.keys() == told[name].keys() and all(close(mine[k], told[name][k]) for k in mine), (name, where)
+        fused = told["probabilities"]
+        assert (made.probabilities is None) == (fused is None)
+        assert fused is None or all(map(close, made.probabilities, fused))
+        for name, value in told["regime"].items():
+            mine = getattr(made.regime, name)
+            assert all(map(close, mine.values(), value)) if name == "probabilities" else close(mine, value), where
+        seen.update([made.signal, made.mode, policy.voting, *(reason.gate for reason in made.failed)])
+    assert set(seen) >= set(Signal) | set(Mode) | set(Voting) | set(GATES), seen
+    assert min(seen[signal] for signal in Signal) >= 10, seen
 
 
 # --- any input ------------------------------------------------------------------------------------

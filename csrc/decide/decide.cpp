@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cmath>
+#include <cstring>
 
 #include "decide/execution.hpp"
 #include "decide/quality.hpp"
@@ -60,6 +61,17 @@ struct Gates {
 
 // A margin whose sign cannot disagree with the verdict, where rounding or a second condition had a say.
 double agreed(double margin, bool passed) noexcept { return passed ? not_below(margin, 0) : not_above(margin, 0); }
+
+// One NaN for all: the sign that a machine gives its own would make equal decisions differ. `bytes`: of the doubles in front.
+template <class Part>
+void tidy(Part& part, std::size_t bytes) noexcept {
+    unsigned char* at = reinterpret_cast<unsigned char*>(&part);
+    for (unsigned char* end = at + bytes; at != end; at += sizeof kNaN) {
+        double x;
+        std::memcpy(&x, at, sizeof x);
+        if (!known(x)) std::memcpy(at, &kNaN, sizeof kNaN);
+    }
+}
 
 std::int64_t difference(std::int64_t a, std::int64_t b) noexcept {  // a - b, or the nearest there is
     if (b < 0 && a > INT64_MAX + b) return INT64_MAX;
@@ -215,17 +227,21 @@ void decide(const double* row, const Inputs& inputs, const Given& given, const S
     const auto bit = 1u << static_cast<unsigned>(regime.name);
     const bool permitted = (policy.regimes & bit) != 0;
     gates.fact(Gate::regime, permitted, Note::forbidden_regime).bits = permitted ? 0 : static_cast<std::uint32_t>(regime.name);
-    judge(fusion, regime, aged, policy, out);
+    track(card ? *card : kNoRecord, policy.shrinkage, out.track);
+    judge(fusion, aged, policy, out);
     gates.at_least(Gate::quality, out.quality_score, policy.min_quality);
 
-    double limit = policy.min_confidence, shrink = policy.shrinkage;
+    // Outcomes move what is asked of confidence, between bounds; a wild market adds to it.
+    double limit = policy.min_confidence;
     Reason raised{};
-    if (regime.volatility == Volatility::high && policy.volatile_raise > 0)
-        limit += raised.a = policy.volatile_raise, raised.bits |= 1;
     if (card) {
-        shrink = reliability(fused(*card), shrink);
-        if (const double boast = overconfidence(fused(*card)); boast > 0) limit += raised.b = boast, raised.bits |= 2;
+        const Tally& record = fused(*card);
+        const double boast = trust(record) * (stated(record) - hit_rate(record));
+        const double moved = not_below(not_above(limit + boast, policy.threshold_high), policy.threshold_low);
+        if (moved != limit) raised.b = moved - limit, raised.bits |= moved > limit ? 2 : 4;
+        limit = moved;
     }
+    if (regime.volatility == Volatility::high && policy.volatile_raise > 0) limit += raised.a = policy.volatile_raise, raised.bits |= 1;
     limit = not_above(limit, 1);
     out.threshold = limit;
     const bool sure = confidence >= limit && side != 0;
@@ -233,7 +249,7 @@ void decide(const double* row, const Inputs& inputs, const Given& given, const S
     asked.a = raised.a, asked.b = raised.b, asked.bits = raised.bits;
 
     const double move = fusion.models ? fusion.probabilities[0] + fusion.probabilities[2] : 0;
-    const double confident = not_below(confidence, 0.5), believed = believe(confident, shrink, fused(card ? *card : kNoRecord));
+    const double confident = not_below(confidence, 0.5), believed = believe(confident, out.track.reliability, fused(card ? *card : kNoRecord));
     Risk& risk = out.risk;
     assess(risks, side, confident, believed, move, cost_bps, !fusion.uncalibrated, context, policy, risk);
     const double edge = risk.edge_bps;
@@ -270,7 +286,10 @@ void decide(const double* row, const Inputs& inputs, const Given& given, const S
                  : side > 0 ? (strong ? Signal::strong_buy : Signal::buy)
                             : (strong ? Signal::strong_sell : Signal::sell);
     advise(side, allowed, strong, sigma, spread_bps, fee_bps, card ? card->slippage_scale : 0, book, risk, regime, context, policy, out.execution);
-    track(card ? *card : kNoRecord, policy.shrinkage, out.track);
+    out.overall = overall(out, cost_bps);
+    tidy(out.risk, offsetof(Risk, bound));
+    tidy(out.execution, offsetof(Execution, slices));
+    tidy(out.track, sizeof out.track);
 }
 
 }  // namespace smartcore::decide

@@ -6,6 +6,7 @@ namespace smartcore::decide {
 namespace {
 
 constexpr double kGrid = 1099511627776.0;  // 2**40
+constexpr double kSurest = 1 - 2e-6;       // of a direction: log-odds of more than 14 are nobody's knowledge
 
 double clip(double x, double least, double most) noexcept { return x > most ? most : x < least ? least : x; }
 
@@ -25,9 +26,32 @@ void split(const double (&parts)[kSources], double scale, Fusion& out) noexcept 
     for (std::size_t s = 0; s < kSources; ++s) {
         out.contributions[s] = kNaN;
         if (!known(parts[s])) continue;
-        out.contributions[s] = std::nearbyint(clip(scale * parts[s], -1, 1) * kGrid) / kGrid + 0.0;  // no -0: equal numbers, equal bytes
+        out.contributions[s] = std::nearbyint(scale * parts[s] * kGrid) / kGrid + 0.0;  // no -0: equal numbers, equal bytes
         out.score += out.contributions[s];
     }
+}
+
+// Each has its weight for its direction, however sure it is itself; how sure they are is the mean of all.
+void count_heads(const double (&weights)[kSources], const double (&tilts)[kSources], double (&parts)[kSources]) noexcept {
+    double sure = 0;
+    for (std::size_t s = 0; s < kSources; ++s)
+        if (known(tilts[s])) sure += weights[s] * std::fabs(tilts[s]);
+    for (std::size_t s = 0; s < kSources; ++s)
+        if (known(tilts[s])) parts[s] = weights[s] * ((tilts[s] > 0) - (tilts[s] < 0)) * sure;
+}
+
+// The logarithmic pool: log-odds of the direction add up by weight. What the sum comes to is shared out by what each put in.
+void add_log_odds(const double (&weights)[kSources], const double (&tilts)[kSources], const double (&moves)[kSources], double pooled,
+                  double (&parts)[kSources]) noexcept {
+    double sum = 0;
+    for (std::size_t s = 0; s < kSources; ++s) {
+        if (!known(tilts[s])) continue;
+        const double lean = moves[s] > 0 ? clip(tilts[s] / moves[s], -kSurest, kSurest) : 0;
+        parts[s] = weights[s] * 2 * std::atanh(lean);
+        sum += parts[s];
+    }
+    const double scale = pooled * (sum != 0 ? std::tanh(sum / 2) / sum : 0.5);
+    for (double& part : parts) part *= scale;
 }
 
 // Scores leave a model as float32: a sum within 1e-3 of 1 is rounding, anything else is no distribution.
@@ -103,8 +127,11 @@ void fuse(const Given& given, const double (&votes)[kSources - kModels], const S
     double parts[kSources];
     for (std::size_t s = 0; s < kSources; ++s) {
         out.weights[s] = known(tilts[s]) ? base[s] / total : kNaN;
-        parts[s] = out.weights[s] * (known(moves[s]) ? tilts[s] : pooled * tilts[s]);
+        if (!known(moves[s])) tilts[s] *= pooled, moves[s] = pooled;
+        parts[s] = out.weights[s] * tilts[s];
     }
+    if (policy.voting == Voting::majority) count_heads(out.weights, tilts, parts);
+    if (policy.voting == Voting::stacked) add_log_odds(out.weights, tilts, moves, pooled, parts);
     split(parts, 1, out);
     out.confidence = out.raw_confidence = confidence();
     if (card) {

@@ -50,7 +50,7 @@ enum class Note : std::uint16_t {
     missing_sources,     // sources: `bits` of sources, whose weight went to the others
     unknown_columns,     // risk_known: `bits` of inputs.RISK
     assumed_spread,      // spread: no book, `a` bps assumed
-    raised,              // confidence: bits 1 by `a` for high volatility, 2 by `b` for past overconfidence, 4 by a poor record
+    raised,              // confidence: bits 1 raised by `a` for high volatility, 2 by `b` for past overconfidence, 4 lowered by -`b` for modesty
     costs,               // edge: costs are `a` bps
     of_equity,           // size: of equity, set by bound `bits`; `a`: VaR was widened so many times for its record, 0 was not
     in_contracts,        // size: contracts, likewise

@@ -440,13 +440,18 @@ class Decision:
     @property
     def doubts(self) -> Parts:
         """What quality is made of, 0 bad to 1 good: agreement of the sources, completeness (weight of those that
-        spoke), freshness of the data, clarity of the regime, calm of the market.
+        spoke), freshness of the data, clarity of the regime, calm of the market, calibration (how much of past
+        confidence was earned).
         """
-        return Parts(_DOUBTS, _DOUBTED(self.raw))
+        return Parts((*_DOUBTS, "calibration"), (*_DOUBTED(self.raw), self.track.reliability))
 
     @property
     def overall(self) -> float:
-        """0 to 1: the whole answer at a glance, as the Policy documents it. Nothing is decided by it."""
+        """The whole answer at a glance, 0 to 1; nothing is decided by it.
+
+        0.3 confidence + 0.2 quality_score + 0.2 clarity of the regime + 0.15 risk (low 1, medium 0.7, high 0.35, else
+        0) + 0.15 execution (the share of the gross edge that costs leave).
+        """
         return _OVERALL(self.raw)[0]  # type: ignore[no-any-return]
 
     @property

@@ -60,11 +60,13 @@ class Policy:
     """When a decision is due: "bar", "N events", or a least interval ("250ms", "1s")."""
 
     voting: str = "confidence_weighted"
-    """How sources are made one. "confidence_weighted": the linear pool of probabilities, in which a source counts
-    by its weight times its distance from a coin flip. "majority": each source has its weight for its direction,
-    however sure it is, and confidence is that of a majority so large by the vote_edge, or as the scorecard has
-    measured it. "stacked": the pool of log-odds, sharper where sources agree, which takes each for news of its
-    own.
+    """How sources are made one; contributions sum to the score in each.
+
+    "confidence_weighted": the linear pool: a source counts by its weight times its distance from a coin flip.
+    "majority": each has its weight for its direction, however sure it is itself; how sure they are is the mean of all.
+    One loud source cannot outvote two quiet ones.
+    "stacked": the logarithmic pool: log-odds add up by weight. How sharp the sum shall be is learnt: the scorecard's
+    slope of recalibration acts on just those log-odds (Satopaa et al. 2014, doi:10.1016/j.ijforecast.2013.09.009).
     """
 
     min_confidence: float = 0.55
