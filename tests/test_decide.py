@@ -656,7 +656,7 @@ def moments(n: int, seed: int) -> Iterator[tuple[dict[str, float], dict[str, Any
         row = {}
         for name, low, high in COLUMNS:
             wide = max(low, -100.0), min(high, 100.0)
-            row[name] = TYPICAL.get(name, 0.0) * rng.normal(1, 0.5) if name in TYPICAL else rng.uniform(*wide)
+            row[name] = TYPICAL[name] * rng.lognormal(0, 0.4) if name in TYPICAL else rng.uniform(*wide)
         regime = rng.dirichlet(np.full(7, 0.3))
         row |= {f"market_regime_{key.value}": p for key, p in zip(RegimeName, regime, strict=False)}
         row["market_regime_name"] = float(regime.argmax())
@@ -664,9 +664,9 @@ def moments(n: int, seed: int) -> Iterator[tuple[dict[str, float], dict[str, Any
             row[f"market_regime_{name}"] = float(rng.integers(low, high + 1))
         row["lee_mykland_100"], row["robust_zscore_100"] = rng.normal(0, 3, 2)
         row["spread"] = abs(rng.normal(0, 6))
-        for name in rng.choice(NAMES, rng.choice([0, 0, 0, 0, 0, 1, 3, 30]), replace=False):
+        for name in rng.choice(NAMES, rng.choice([0] * 9 + [1, 3, 30]), replace=False):
             row[str(name)] = float(rng.choice(broken))
-        for name in rng.choice(NAMES, rng.choice([0, 0, 0, 0, 0, 0, 5, 40]), replace=False):
+        for name in rng.choice(NAMES, rng.choice([0] * 15 + [5, 40]), replace=False):
             row.pop(str(name), None)
         said: dict[str, Any] = {}
         for source in ("sequence", "ensemble"):
@@ -686,14 +686,14 @@ def moments(n: int, seed: int) -> Iterator[tuple[dict[str, float], dict[str, Any
         age = int(rng.choice([0, 10**6, 10**9, 10**10, -(10**9)], p=[0.5, 0.4, 0.04, 0.03, 0.03]))
         context = Context(
             Inputs(row), TS, TS - age, now_and_then(0.05, float(rng.choice(broken)), 50_000.0), symbol="X",
-            position=float(rng.choice([-2.0, 0.0, 2.0])), equity=now_and_then(0.8, float(rng.choice([1e5, 1e5, -1.0]))),
+            position=float(rng.choice([-2.0, 0.0, 2.0])), equity=now_and_then(0.8, float(rng.choice([1e5] * 9 + [-1.0]))),
             drawdown=float(rng.choice([0.0, 0.1, 0.25, math.nan], p=[0.8, 0.1, 0.05, 0.05])), lot=0.001,
             latency_ns=now_and_then(0.5, int(rng.integers(0, 3 * 10**6))), book_stale=rng.random() < 0.02,
             scores_age_ns=now_and_then(0.1, 7 * SECOND, 0), book_crossed=rng.random() < 0.02, tick=0.5,
             calibrated=frozenset(now_and_then(0.9, ("sequence", "ensemble"), ())), fee_bps=now_and_then(0.5, 0.2),
-            novelty=now_and_then(0.3, float(rng.exponential(1.5))), health=now_and_then(0.3, rng.uniform(0, 101.0)),
-            clock_skew_s=now_and_then(0.3, float(rng.normal(0, 0.7))), silence=now_and_then(0.3, rng.exponential(50.0)),
-            frozen_s=now_and_then(0.3, rng.exponential(300.0)), duplicates=now_and_then(0.3, rng.uniform(0, 0.7)),
+            novelty=now_and_then(0.15, float(rng.exponential(1.5))), health=now_and_then(0.15, rng.uniform(0, 101.0)),
+            clock_skew_s=now_and_then(0.3, float(rng.normal(0, 0.7))), silence=now_and_then(0.1, rng.exponential(50.0)),
+            frozen_s=now_and_then(0.1, rng.exponential(300.0)), duplicates=now_and_then(0.1, rng.uniform(0, 0.7)),
         )  # fmt: skip
         yield row, said, cards[rng.integers(len(cards))], policy, context
 
