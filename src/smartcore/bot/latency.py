@@ -1,4 +1,4 @@
-"""How long things take, kept in a histogram of fixed size: recording costs a few hundred nanoseconds and no memory.
+"""How long things take, kept in a histogram of fixed size: recording costs nanoseconds in the loop and no memory.
 
 The bins are those of HdrHistogram: 64 to an octave, so a quantile is right to 0.8 % whatever the range.
 """
@@ -7,43 +7,63 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 _BITS = 6
 _SUB = 1 << _BITS
+_HEAD = 4
 _OCTAVES = 31
 _MOST = (1 << (_OCTAVES + _BITS)) - 1
 """Longer times (137 s) count as this long; ``max`` stays exact."""
 
 
 class Latency:
-    """A histogram of durations in nanoseconds. For one thread."""
+    """A histogram of durations in nanoseconds. For one thread.
 
-    __slots__ = ("_bins", "count", "max", "min", "total")
+    memory: int64 that it is kept in (count, sum, longest, shortest, then the bins), such as the loop's own
+    (``csrc/bot/latency.hpp``), where it is not to have its own.
+    """
 
-    def __init__(self) -> None:
-        self._bins = [0] * (_SUB * (_OCTAVES + 1))
-        self.reset()
+    __slots__ = ("_bins", "_memory")
+
+    def __init__(self, memory: NDArray[np.int64] | None = None) -> None:
+        self._memory = np.zeros(_HEAD + _SUB * (_OCTAVES + 1), np.int64) if memory is None else memory
+        self._bins = self._memory[_HEAD:]
+        if memory is None:
+            self.reset()
 
     def reset(self) -> None:
         """Forget everything recorded."""
-        self._bins[:] = [0] * len(self._bins)
-        self.count = self.total = self.max = 0
-        self.min = _MOST
+        self._memory[...] = 0
+        self._memory[3] = _MOST
+
+    @property
+    def count(self) -> int:
+        return int(self._memory[0])
+
+    @property
+    def total(self) -> int:
+        """Sum of all, ns."""
+        return int(self._memory[1])
+
+    @property
+    def max(self) -> int:
+        return int(self._memory[2])
+
+    @property
+    def min(self) -> int:
+        return int(self._memory[3])
 
     def record(self, ns: int) -> None:
         """One duration; below 0, which a clock may give, counts as 0."""
-        if ns > self.max:
-            self.max = ns
-        if ns < self.min:
-            self.min = ns if ns > 0 else 0
         shift = ns.bit_length() - _BITS - 1
         if ns < _SUB:
-            self._bins[ns if ns > 0 else 0] += 1
-        elif ns > _MOST:
-            self._bins[-1] += 1
+            bin = max(ns, 0)
         else:
-            self._bins[(shift << _BITS) + (ns >> shift)] += 1
-        self.count += 1
-        self.total += ns
+            bin = len(self._bins) - 1 if ns > _MOST else (shift << _BITS) + (ns >> shift)
+        self._bins[bin] += 1
+        self._memory[:4] = self.count + 1, self.total + ns, max(self.max, ns), min(self.min, max(ns, 0))
 
     def quantile(self, q: float) -> float:
         """Nanoseconds that a share ``q`` (0 to 1) of the durations did not exceed; NaN where there are none."""
@@ -53,7 +73,7 @@ class Latency:
             return float("nan")
         wanted = q * self.count
         seen = 0
-        for i, n in enumerate(self._bins):
+        for i, n in enumerate(self._bins.tolist()):
             seen += n
             if n and seen >= wanted:
                 low, high = _edges(i)
@@ -72,7 +92,7 @@ class Latency:
             raise ValueError(f"per_octave: {per_octave!r} is no power of two from 1 to 64")
         step = _SUB // per_octave
         out = [
-            (_edges(i)[0], _edges(i + step - 1)[1], sum(self._bins[i : i + step]))
+            (_edges(i)[0], _edges(i + step - 1)[1], int(self._bins[i : i + step].sum()))
             for i in range(0, len(self._bins), step)
         ]
         full = [i for i, bin in enumerate(out) if bin[2]]

@@ -18,19 +18,20 @@ if TYPE_CHECKING:
 
 
 def replay(bot: Orchestrator, events: Any, pace: float | None = None) -> Iterator[Decision]:
-    """Every event into ``bot.on_event``, as fast as it goes or at ``pace`` times the recorded speed; the decisions."""
+    """Every event through the loop, as fast as it goes or at ``pace`` times the recorded speed; the decisions."""
     if pace is not None and not pace > 0:
         raise ValueError(f"pace: {pace!r} is not positive")
     array = as_events(events)
-    records, size = array.view(np.uint8).data, EVENT.itemsize
-    on_event, journal = bot.on_event, bot.journal
-    began, first = time.perf_counter_ns(), int(array["ts"][0]) if len(array) else 0
-    for at in range(0, len(records), size):
+    feed, journal, at, n = bot._feed, bot.journal, 0, len(array)
+    began, first = time.perf_counter_ns(), int(array["ts"][0]) if n else 0
+    while at < n:
+        end = n
         if pace is not None:
-            late = began + (int(array["ts"][at // size]) - first) / pace - time.perf_counter_ns()
+            end = at + 1
+            late = began + (int(array["ts"][at]) - first) / pace - time.perf_counter_ns()
             if late > 0:
                 time.sleep(late * 1e-9)
-        decision = on_event(records[at : at + size])
+        decision, at = feed(array, at, end)
         if decision is not None:
             yield decision
             if pace is None and journal is not None and journal.full:
