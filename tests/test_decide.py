@@ -686,7 +686,7 @@ def moments(n: int, seed: int) -> Iterator[tuple[dict[str, float], dict[str, Any
         age = int(rng.choice([0, 10**6, 10**9, 10**10, -(10**9)], p=[0.5, 0.4, 0.04, 0.03, 0.03]))
         context = Context(
             Inputs(row), TS, TS - age, now_and_then(0.05, float(rng.choice(broken)), 50_000.0), symbol="X",
-            position=float(rng.choice([-2.0, 0.0, 2.0])), equity=now_and_then(0.8, float(rng.choice([1e5] * 9 + [-1.0]))),
+            position=float(rng.choice([-2.0, 0.0, 2.0])), equity=now_and_then(0.8, rng.choice([1e5] * 9 + [-1.0])),
             drawdown=float(rng.choice([0.0, 0.1, 0.25, math.nan], p=[0.8, 0.1, 0.05, 0.05])), lot=0.001,
             latency_ns=now_and_then(0.5, int(rng.integers(0, 3 * 10**6))), book_stale=rng.random() < 0.02,
             scores_age_ns=now_and_then(0.1, 7 * SECOND, 0), book_crossed=rng.random() < 0.02, tick=0.5,
