@@ -196,17 +196,21 @@ def test_the_names_asked_for_are_there():
     st.permutations([0.1, 0.2, 0.3, 0.4]),
     st.tuples(*[st.floats(0, 1)] * 4).filter(lambda p: min(p[0] + p[1], p[2] + p[3]) > 0.1),
     st.floats(-1, 1),
+    st.sampled_from(tuple(Voting)),
+    st.sampled_from([None, (300, 100), (150, 250)]),
 )
-def test_parts_add_up_exactly_in_any_order(weights, p, vote):
+def test_parts_add_up_exactly_in_any_order(weights, p, vote, voting, outcomes):
     scores = {
         "sequence": [p[0] / (p[0] + p[1]), 0.0, p[1] / (p[0] + p[1])],
         "ensemble": [p[2] / (p[2] + p[3]) * 0.7, 0.3, p[3] / (p[2] + p[3]) * 0.7],
         "smart_money": vote,
     }
-    policy = Policy(weights=dict(zip(SOURCES, weights, strict=True)))
-    decision = decide(ROW, scores, None, policy, context=CONTEXT)
+    policy = Policy(weights=dict(zip(SOURCES, weights, strict=True)), voting=voting)
+    record = None if outcomes is None else card(*outcomes, half_life=1e4).scores()
+    decision = decide(ROW, scores, record, policy, context=CONTEXT)
     check(decision)
     assert tuple(decision.contributions) == SOURCES
+    assert not decision.score or sum(decision.attribution.values()) == pytest.approx(1)
     for order in permutations(decision.contributions.values()):
         assert sum(order) == decision.score
 
@@ -264,10 +268,40 @@ def test_confidence_is_the_pooled_probability_of_the_direction_given_a_move():
     assert decision.score == pytest.approx(0.2)
 
 
+def test_three_ways_of_voting():
+    """Worked by hand: three sources of equal weight, two lean up a little, one down a lot."""
+    third = {"sequence": 0.4, "ensemble": 0.3, "smart_money": 0.3}
+    scores = {"sequence": [0.4, 0.0, 0.6], "ensemble": [0.8, 0.0, 0.2], "smart_money": 1.0}
+
+    def confidence(voting: str) -> tuple[int, float]:
+        policy = Policy(weights=third, voting=voting, vote_edge=0.05)
+        decision = decide(ROW, scores, None, policy, context=CONTEXT)
+        return decision.lean, decision.confidence
+
+    # Tilts +0.2, -0.6 and, of the vote, +0.1.
+    assert confidence("confidence_weighted") == (-1, pytest.approx(0.5 + 0.5 * (0.18 - 0.08 - 0.03)))
+    assert confidence("majority") == (1, pytest.approx(0.5 + 0.5 * (0.7 - 0.3) * (0.08 + 0.18 + 0.03)))
+    odds = 0.4 * math.log(0.6 / 0.4) + 0.3 * math.log(0.2 / 0.8) + 0.3 * math.log(0.55 / 0.45)
+    assert confidence("stacked") == (-1, pytest.approx(1 / (1 + math.exp(odds))))
+
+
+def test_sources_that_agree_are_pooled_to_what_they_say():
+    scores = {"sequence": [0.3, 0.0, 0.7], "ensemble": [0.3, 0.0, 0.7]}
+    for voting in Voting:
+        policy = Policy(weights={"sequence": 0.5, "ensemble": 0.5}, voting=voting)
+        assert decide(ROW, scores, None, policy, context=CONTEXT).confidence == pytest.approx(0.7)
+
+
 def test_presets():
     assert dict(PRESETS["intelligence"]) == dict(zip(SOURCES, (0.40, 0.30, 0.15, 0.15), strict=True))
     assert dict(PRESETS["laboratory"]) == dict(zip(SOURCES, (0.4, 0.3, 0.1, 0.2), strict=True))
     assert Policy(weights="laboratory").weights == PRESETS["laboratory"]
+    asked = {name: Policy.preset(name, horizon=5) for name in PRESETS}
+    assert {name: (p.weights, p.min_confidence, p.horizon) for name, p in asked.items()} == {
+        "intelligence": (PRESETS["intelligence"], 0.7, 5), "laboratory": (PRESETS["laboratory"], 0.6, 5)
+    }
+    with pytest.raises(ValueError, match="preset: unknown 'best'"):
+        Policy.preset("best")
 
 
 def test_the_table_of_reachable_confidence():
@@ -321,7 +355,7 @@ SEQUENCE = frozenset({"sequence"})
 CASES = {
     "old data": ("data_age", Mode.HOLD_ONLY, 8.0, -3.0, {"context": {"as_of": TS - 8 * SECOND}}),
     "data from the future": ("data_age", Mode.HOLD_ONLY, -1.0, -1.0, {"context": {"as_of": TS + SECOND}}),
-    "clock skew": ("clock", Mode.HOLD_ONLY, 60.0, -59.0, {"context": {"clock_skew_s": 60.0}}),
+    "clock skew": ("clock", Mode.HOLD_ONLY, 60.0, -57.5, {"context": {"clock_skew_s": 60.0}}),
     "gap": ("feed", Mode.HOLD_ONLY, 400.0, -300.0, {"context": {"silence": 400.0}}),
     "frozen": ("feed", Mode.HOLD_ONLY, 900.0, -300.0, {"context": {"frozen_s": 900.0}}),
     "twice": ("feed", Mode.HOLD_ONLY, 0.9, -0.4, {"context": {"duplicates": 0.9, "silence": 1.0, "frozen_s": 1.0}}),
@@ -692,7 +726,7 @@ def moments(n: int, seed: int) -> Iterator[tuple[dict[str, float], dict[str, Any
             scores_age_ns=now_and_then(0.1, 7 * SECOND, 0), book_crossed=rng.random() < 0.02, tick=0.5,
             calibrated=frozenset(now_and_then(0.9, ("sequence", "ensemble"), ())), fee_bps=now_and_then(0.5, 0.2),
             novelty=now_and_then(0.15, float(rng.exponential(1.5))), health=now_and_then(0.15, rng.uniform(0, 101.0)),
-            clock_skew_s=now_and_then(0.3, float(rng.normal(0, 0.7))), silence=now_and_then(0.1, rng.exponential(50.0)),
+            clock_skew_s=now_and_then(0.3, float(rng.normal(0, 1.5))), silence=now_and_then(0.1, rng.exponential(50.0)),
             frozen_s=now_and_then(0.1, rng.exponential(300.0)), duplicates=now_and_then(0.1, rng.uniform(0, 0.7)),
         )  # fmt: skip
         yield row, said, cards[rng.integers(len(cards))], policy, context
@@ -828,6 +862,12 @@ def test_wrong_use_is_told():
         ({"every": "3 days"}, "every: '3 days'"),
         ({"every": "0 events"}, "every: '0 events'"),
         ({"alpha_half_life": 0.0}, "alpha_half_life: 0.0"),
+        ({"voting": "loudest"}, "voting: unknown 'loudest'; known: confidence_weighted, majority, stacked"),
+        ({"regimes": ("calm",)}, "regimes: unknown 'calm'"),
+        ({"regimes": "quiet"}, "regimes: a set of names"),
+        ({"threshold_low": 0.6}, "threshold_low 0.6, min_confidence 0.55, threshold_high 0.7"),
+        ({"max_jump": math.nan}, "max_jump: nan"),
+        ({"min_health": 101.0}, "min_health: 101.0"),
     ],
 )
 def test_a_policy_that_cannot_be_meant_is_refused(change, message):
@@ -908,6 +948,27 @@ def test_records_move_weights_thresholds_and_size():
     assert gate(worse, "confidence").limit > gate(plain, "confidence").limit
     for decision in (better, worse):
         check(decision)
+
+
+@pytest.mark.parametrize("hits, misses, low, high", [(0, 900, None, None), (900, 0, None, None), (0, 900, 0.54, 0.56)])
+def test_outcomes_move_the_threshold_between_its_bounds(hits, misses, low, high):
+    policy = Policy(threshold_low=low, threshold_high=high)
+    decision = decide(ROW, UP, card(hits, misses, half_life=1e9).scores(), policy, context=CONTEXT)
+    bound = (high or 0.70) if misses else (low or 0.50)
+    assert decision.threshold == pytest.approx(bound)
+    reason = gate(decision, "confidence")
+    assert reason.limit == decision.threshold
+    assert ("raised by" in reason.detail) == bool(misses)
+    assert ("lowered by" in reason.detail) == bool(hits)
+
+
+def test_a_poor_record_lowers_quality_and_the_whole_answer():
+    good, poor = (decide(ROW, UP, card(*n, half_life=1e9).scores(), context=CONTEXT) for n in ((800, 200), (520, 480)))
+    assert good.doubts["calibration"] > 0.9 > 0.3 > poor.doubts["calibration"]
+    assert good.quality_score > poor.quality_score
+    assert good.overall > poor.overall
+    assert good.track.reliability == good.doubts["calibration"]
+    assert good.track.hit_rate == pytest.approx(0.8)
 
 
 def test_observe_scores_every_source_that_spoke():
