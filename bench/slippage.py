@@ -57,8 +57,6 @@ BLOCK = 50
 DRAWS = 2000
 BOOK = tuple(name for name, _, _ in _core.COLUMNS["book"])
 COLUMNS = (*BOOK, "relative_depth_l1_60s_bid", "relative_depth_l1_60s_ask")
-IMPACTS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
-"""Of Y of the square-root law, which is 1 unless told: what would have been best on the first half."""
 OURS = "advice, with its record"
 
 
@@ -163,9 +161,9 @@ def advised(of: Orders, order: int, size: float, ms: float, policy: NDArray[Any]
     return np.frombuffer(told, _core.DECISION["execution"])[0]
 
 
-def means(of: Orders, impact: float = 1.0) -> NDArray[np.float64]:
+def means(of: Orders) -> NDArray[np.float64]:
     """(n, len(QUEUES)): predicted mean of each order at each size."""
-    rule = policy(0.5, impact)
+    rule = policy(0.5)
     return np.array([[advised(of, i, q, 0, rule, 0)["slippage_bps"] for q in of.size[i]] for i in range(len(of.ts))])
 
 
@@ -238,11 +236,6 @@ def interval(hits: NDArray[np.bool_], seed: int = 3) -> tuple[float, float]:
 def judge(of: Orders) -> dict[str, Any]:
     told: dict[str, Any] = {"orders": len(of.ts), "scored": int(of.late.sum()), "sizes": [], "latencies": []}
     late, predicted = of.late, means(of)
-    beyond = {impact: means(of, impact) for impact in IMPACTS}
-    early = np.isfinite(of.slip[0]) & ~late[:, None]
-    off = {impact: float(np.abs(mean - of.slip[0])[early].mean()) for impact, mean in beyond.items()}
-    best = min(IMPACTS, key=lambda impact: (round(off[impact], 9), abs(impact - 1)))  # 1 where nothing tells
-    told["impact"] = best
     half, walk = np.maximum(of.book[:, 0], 0) / 2, predicted[np.arange(len(of.ts)), of.choice]
     for k, queues in enumerate(QUEUES):
         real = of.slip[0, :, k]
@@ -251,7 +244,6 @@ def judge(of: Orders) -> dict[str, Any]:
             continue
         flat = np.full(len(half), half[~late].mean())
         rules = {"advice": predicted[:, k], "former": former(of, of.size[:, k], 0, 0)[0], "half": flat}
-        rules["fitted"] = beyond[best][:, k]
         told["sizes"].append({
             "queues": queues, "held": float(held.sum() / late.sum()), "real": float(real[held].mean()),
             "bias": {name: float((mean - real)[held].mean()) for name, mean in rules.items()},
@@ -320,19 +312,16 @@ def page(result: dict[str, Any]) -> str:
         "", "## The mean, at once", "",
         "Mean of what walking the whole recorded book costs, and mean absolute error of what was predicted from its "
         "ten best levels (beyond them, the square-root law with Y = 1), by the former formula, and by half the mean "
-        "spread of the first half; *fitted Y* is what the first half liked best. *held*: orders that the recording "
-        "can fill; where few, they are the cheap ones.", "",
-        "| recording | size, usual queues | held | cost | advice | bias | fitted Y | advice with it | former | half a "
-        "spread |",
-        "| --- " + "| ---: " * 9 + "|",
+        "spread of the first half. *held*: orders that the recording can fill; where few, they are the cheap ones.", "",
+        "| recording | size, usual queues | held | cost | advice | bias | former | half a spread |",
+        "| --- " + "| ---: " * 7 + "|",
     ]  # fmt: skip
     for name, told in sets.items():
         for s in told["sizes"]:
             mae = s["mae"]
             lines.append(
                 f"| {name} | {s['queues']:g} | {s['held']:.2f} | {s['real']:.3f} | {mae['advice']:.3f} "
-                f"| {s['bias']['advice']:+.3f} | {told['impact']:g} | {mae['fitted']:.3f} | {mae['former']:.3f} "
-                f"| {mae['half']:.3f} |"
+                f"| {s['bias']['advice']:+.3f} | {mae['former']:.3f} | {mae['half']:.3f} |"
             )
     lines += ["", "## Recordings", ""]
     for name, told in sets.items():

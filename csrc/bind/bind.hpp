@@ -21,6 +21,7 @@ void register_flight(py::module_& m);
 void register_scorecard(py::module_& m);
 void register_models(py::module_& m);
 void register_loop(py::module_& m);
+void register_lane(py::module_& m);
 
 // The calls that a bot makes per event, as plain C functions on the class: see hot.cpp.
 void add_hot_calls(PyTypeObject* engine);

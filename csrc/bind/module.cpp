@@ -14,4 +14,5 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
     smartcore::register_scorecard(m);
     smartcore::register_models(m);
     smartcore::register_loop(m);
+    smartcore::register_lane(m);
 }

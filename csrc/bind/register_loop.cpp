@@ -159,6 +159,10 @@ BoundLoop* loop_of(PyObject* self) noexcept {
     auto* object = reinterpret_cast<py::detail::instance*>(self);
     if (object->simple_holder_constructed) {
         auto* bound = static_cast<BoundLoop*>(object->simple_value_holder[0]);
+        if (bound->away) {
+            PyErr_SetString(PyExc_RuntimeError, "a lane has this bot: feed that, or stop() it");
+            return nullptr;
+        }
         if (bound->loop) return bound;
     }
     PyErr_SetString(PyExc_TypeError, "Loop.__init__ was not called");

@@ -29,6 +29,7 @@ __all__: list[str] = [
     "HALF_LIFE",
     "HORIZON_FACTORS",
     "INPUTS",
+    "Lane",
     "Loop",
     "ModelFile",
     "PEER",
@@ -755,6 +756,109 @@ class Loop:
     def ts(self) -> int:
         """
         Time of the last event, ns UTC; before the first one far in the past.
+        """
+
+class Lane:
+    """
+    A loop on a thread of its own. Use smartcore.bot.lane.Lane.
+    """
+    def __init__(
+        self,
+        bot: typing.Any,
+        room: int,
+        kept: int,
+        spin_ns: int,
+        rehearse_ns: int,
+        advance_ns: int,
+        core: int,
+    ) -> None: ...
+    def _account(
+        self, arg0: float, arg1: float | None, arg2: float, arg3: float | None
+    ) -> bool: ...
+    def _counts(self) -> dict[str, int]: ...
+    def _feed(self, arg0: numpy.ndarray) -> bool: ...
+    def _play(
+        self,
+        arg0: numpy.ndarray,
+        arg1: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+    ) -> None: ...
+    def _poll(self) -> tuple[bytes, int, int, int] | None:
+        """
+        The oldest decision not read yet: its bytes, when the event arrived and when it was ready (monotonic ns), gates that began to fail.
+        """
+    def _settle(self, arg0: int) -> bool: ...
+    def _signal(self) -> int: ...
+    def _start(self) -> None: ...
+    def _stop(self) -> None: ...
+    def _stop_playing(self) -> None: ...
+    def _wait(self, arg0: int) -> bool: ...
+    def advance(self, ts: int) -> bool:
+        """
+        Time passes without an event.
+        """
+    def on_aux(self, ts: int, series: int | str, value: float) -> bool:
+        """
+        A new value of an auxiliary series, a name of SERIES: funding, open interest ...
+        """
+    def on_bar(
+        self,
+        ts: int,
+        open: float,
+        high: float,
+        low: float,
+        close: float,
+        volume: float,
+        turnover: float = 0.0,
+    ) -> bool:
+        """
+        A complete bar, known at ``ts`` (ns UTC). False: there was no room, and it was dropped.
+        """
+    def on_depth(
+        self,
+        ts: int,
+        side: int,
+        price: float,
+        size: float,
+        last: bool = True,
+        snapshot: bool = False,
+    ) -> bool:
+        """
+        A price level's new total. Nothing is decided before ``last``.
+        """
+    def on_event(self, event: typing.Any) -> bool:
+        """
+        One record of dtype ``EVENT``, or its 64 bytes; kind 0 is time that passes, as :meth:`advance`.
+        """
+    def on_quote(
+        self, ts: int, bid: float, bid_size: float, ask: float, ask_size: float
+    ) -> bool:
+        """
+        Best bid and ask; a size of 0 is unknown.
+        """
+    def on_score(
+        self, ts: int, value: float, weight: float = 1.0, source: int | str = 0
+    ) -> bool:
+        """
+        The sentiment of a text when it became known; ``source`` a name of SOURCES.
+        """
+    def on_trade(self, ts: int, price: float, size: float, side: int = 0) -> bool:
+        """
+        A trade; ``side`` +1 the buyer was the aggressor, -1 the seller, 0 unknown.
+        """
+    @property
+    def fault(self) -> str:
+        """
+        Of the last event that was refused; empty: none.
+        """
+    @property
+    def plays(self) -> bool:
+        """
+        Whether a recording still plays.
+        """
+    @property
+    def runs(self) -> bool:
+        """
+        Whether the thread is there.
         """
 
 def _advise(

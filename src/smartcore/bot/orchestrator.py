@@ -188,9 +188,13 @@ class Orchestrator(_core.Loop):
 
     def _made(self, raw: bytes) -> Decision:
         """Called by the loop with each decision's bytes."""
+        return self._received(raw, self._newly_failed)
+
+    def _received(self, raw: bytes, newly: int) -> Decision:
+        """A decision, also one that a lane made meanwhile; ``newly`` are its gates that began to fail."""
         decision = self.decision = Decision(raw, self.symbol)
-        if self._alarms is not None and self._newly_failed:
-            self._alarms.put(decision, self._newly_failed)
+        if self._alarms is not None and newly:
+            self._alarms.put(decision, newly)
         return decision
 
     def _keep(self) -> None:
