@@ -10,8 +10,9 @@ namespace smartcore::decide {
 namespace {
 
 constexpr double kNoSkill = 0.5;
-constexpr double kLeast = 0.02;   // least slope: with none at all there would be no direction left from which to recover
+constexpr double kLeast = 0.02;   // least slope and least multiplier: with none there would be no direction left by which to recover
 constexpr double kMost = 3;
+constexpr double kEdge = 0.05;    // over a coin flip, of a source that is worth its weight
 constexpr double kDoubt = 0.5;    // standard deviation of the slope before any outcome
 constexpr double kPace = 0.05;   // by how much one slippage moves the log of the tolerance
 constexpr double kAlarm = 0.01;   // p-value below which breaches are too many: it is looked at again and again
@@ -188,7 +189,10 @@ double trust(const Tally& t) noexcept { return t.moves / (t.moves + kPrior); }
 double hit_rate(const Tally& t) noexcept { return t.moves > 1e-12 ? t.hits / t.moves : kNoSkill; }
 double stated(const Tally& t) noexcept { return t.moves > 1e-12 ? t.stated / t.moves : kNoSkill; }
 
-double multiplier(const Tally& t) noexcept { return std::clamp(1 + 4 * trust(t) * (hit_rate(t) - kNoSkill), 0.5, 2.0); }
+double multiplier(const Tally& t) noexcept {
+    const double edge = std::max(0.0, hit_rate(t) - kNoSkill) / kEdge;
+    return std::max(kLeast, 1 + trust(t) * (std::min(kMost, edge * edge) - 1));
+}
 
 void weights(const Scorecard& card, const double (&base)[kSources], double (&out)[kSources]) noexcept {
     double before = 0, after = 0;
@@ -200,8 +204,7 @@ void weights(const Scorecard& card, const double (&base)[kSources], double (&out
 }
 
 double vote_reliability(const Tally& t, double prior) noexcept {
-    // One that is wrong more often than right has none, and is not turned round.
-    return std::max(0.0, prior + trust(t) * (2 * hit_rate(t) - 1 - prior));
+    return std::max(0.01, prior + trust(t) * (2 * hit_rate(t) - 1 - prior));
 }
 
 double reliability(const Tally& t, double prior) noexcept {
@@ -235,8 +238,8 @@ void track(const Scorecard& card, double prior, Track& out) noexcept {
         noise += std::sqrt(n * p * std::max(0.0, 1 - p));
     }
     // Sum of squares of faded weights over the sum of weights, from the latter: old calls count less, not with less noise.
-    const double decay = std::exp2(-1 / half_life(card)), left = std::max(0.0, 1 - t.count * (1 - decay));
-    const double squares = any ? (1 - left * left) / (1 - decay * decay) / t.count : 1;
+    const double fades = -std::expm1(-0.6931471805599453 / half_life(card));  // of a call, by the next one
+    const double squares = std::max(0.0, 2 - t.count * fades) / (2 - fades);
     constexpr double kMeanOfHalfNormal = 0.7978845608028654;
     out.ece = moved ? off / t.moves : kNaN;
     out.ece_floor = moved ? kMeanOfHalfNormal * noise * std::sqrt(squares) / t.moves : kNaN;

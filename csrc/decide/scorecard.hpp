@@ -69,10 +69,12 @@ void track(const Scorecard& card, double prior, Track& out) noexcept;  // prior:
 double trust(const Tally& tally) noexcept;                            // 0 without a record, towards 1 with a long one
 double hit_rate(const Tally& tally) noexcept;                         // 0.5 without one
 double stated(const Tally& tally) noexcept;                           // mean confidence, 0.5 without one
-// The weights that past calls have earned: `base` times multiplier, to the same total.
+// The weights that past calls have earned: `base` times multiplier, to the same total. What a source tells grows with the square of
+// its edge over a coin flip: one that has none ends near no weight, a hit rate of 0.55 leaves it, 0.6 and more triples it.
 double multiplier(const Tally& tally) noexcept;
 void weights(const Scorecard& card, const double (&base)[kSources], double (&out)[kSources]) noexcept;
-// How much a vote tilts the odds: 2 hit rate - 1 once measured, never below 0; `prior`: 2 Policy::vote_edge.
+// How much a vote tilts the odds: 2 hit rate - 1 once measured; `prior`: 2 Policy::vote_edge. One that is wrong more often than right
+// is not turned round, and keeps a hundredth: with nothing there would be no direction left by which to judge it.
 double vote_reliability(const Tally& tally, double prior) noexcept;
 // How much of a stated distance from a coin flip was earned, 0 to 1: what is believed for sizing.
 double reliability(const Tally& tally, double prior) noexcept;

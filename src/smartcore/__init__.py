@@ -42,6 +42,7 @@ from smartcore.market.events import (
 if TYPE_CHECKING:
     from smartcore.bot.journal import why
     from smartcore.bot.orchestrator import Orchestrator
+    from smartcore.bot.scorecards import scorecard
     from smartcore.decide import Decision, Policy, decide
     from smartcore.features.audit import audit
     from smartcore.features.panel import Panel
@@ -60,6 +61,7 @@ _LAZY = {
     "decide": "smartcore.decide",
     "feature": "smartcore.features.user",
     "read": "smartcore.market.readers",
+    "scorecard": "smartcore.bot.scorecards",
     "simulate": "smartcore.market.simulator",
     "why": "smartcore.bot.journal",
 }
@@ -69,7 +71,7 @@ __all__ = [
     "ContractMismatch", "CorruptSnapshot", "Decision", "Engine", "FeatureSet", "Flag", "Instrument", "InvalidData",
     "InvalidEvent", "InvalidFeature", "Kind", "Model", "NotDeclared", "Orchestrator", "OutOfOrder", "Panel", "Policy",
     "SmartcoreError", "UnknownFeature", "__version__", "audit", "build_config", "catalogue", "decide", "feature",
-    "read", "simulate", "why",
+    "read", "scorecard", "simulate", "why",
 ]  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 the loop      ``orchestrator``, of ``sources`` (the models), ``clocks`` (what is due when), ``outcomes`` (what came)
 around it     ``replay`` (recorded events), ``intelligence`` (one call that answers, for many symbols)
-its memory    ``journal`` of ``records`` (every decision, and why), ``latency``
+its memory    ``journal`` of ``records`` (every decision, and why), ``latency``, ``scorecards`` (of all bots)
 what it shows ``session`` (one run and its figures), ``console``, ``report`` with ``charts`` and ``report.html``
 commands      ``demo``, ``recording``
 

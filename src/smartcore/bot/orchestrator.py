@@ -26,6 +26,7 @@ from smartcore.bot.journal import Journal, Recent
 from smartcore.bot.latency import Latency
 from smartcore.bot.records import Run
 from smartcore.bot.replay import replay
+from smartcore.bot.scorecards import join
 from smartcore.bot.sources import Source, Steps, sources, stand_ins
 from smartcore.decide import GATES, MODELS, Decision, Inputs, Policy, Regime, Scorecard
 from smartcore.errors import ContractMismatch, CorruptSnapshot, InvalidData
@@ -117,6 +118,7 @@ class Orchestrator(_core.Loop):
         self._alarms = None if alert is None else _Alarms(alert)
         if self._alarms is not None:
             weakref.finalize(self, self._alarms.stop)
+        join(self)
 
     def _setup(self, horizon: str | None) -> dict[str, Any]:
         """What the loop is made of, as ``csrc/bind/register_loop.cpp`` reads it."""
