@@ -7,6 +7,7 @@ import math
 import threading
 import time
 import weakref
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from test_orchestrator import SECOND, T0, Toy, fed_bars, live, policy, quoted
 import smartcore as sc
 from smartcore import _core
 from smartcore.bot.orchestrator import Orchestrator
+from smartcore.decide import Scorecard
 from smartcore.errors import ContractMismatch, CorruptSnapshot, InvalidEvent, OutOfOrder
 from smartcore.market import events as ev
 
@@ -370,17 +372,74 @@ def test_outcomes_of_every_kind_reach_the_scorecard():
     assert bot._missed == 0
 
 
-def test_slippage_is_read_off_the_book_when_the_order_would_have_arrived():
-    """The book before the first event after the latency, walked for the size that slippage was predicted for."""
-    bot = new(bars="1s", columns=COLUMNS, some=True)
-    book = _core.SCORECARD
-    bids, asks = [(100.0, 1.0), (99.9, 50.0)], [(100.1, 1.0), (100.2, 50.0)]
-    bot.on_depth_message(T0, bids, asks, snapshot=True)
-    made = [bot.on_depth_message(T0 + i * SECOND, bids, [(100.1, 1.0 + i)]) for i in range(1, 30)]
-    card = np.frombuffer(bot._card(), book)[0]
-    leaning = [d for d in made if d is not None and d.lean]
-    if leaning:
-        assert card["slippage_count"] > 0
+class Reckoner:
+    """The outcomes of decisions by the book and the price alone, slowly: what the scorecard has to be."""
+
+    def __init__(self, bars, horizon_ns, thresholds, var_bars, latency_ns):
+        self.engine = sc.Engine(["spread"], bars=bars)
+        self.card = Scorecard(half_life=_core.HALF_LIFE)
+        self.horizon, (self.low, self.high) = horizon_ns, thresholds
+        self.var_bars, self.latency = var_bars, latency_ns
+        self.waiting, self.before, self.var_until = [], None, 0
+
+    def pass_to(self, ts):
+        """Everything over by ``ts``, on what is known before the event of that time."""
+        book = self.engine.book
+        price = book.mid if book.valid else self.engine.last_price
+        over = [item for item in self.waiting if item[0] <= ts]
+        self.waiting = [item for item in self.waiting if item[0] > ts]
+        for kind in ("fill", 0, 1, 2, "var"):
+            for _, what, d, given in over:
+                if what != kind:
+                    continue
+                if kind == "fill":
+                    self.card.slippage(d, book.slippage(d.lean, d.execution.slice, given))
+                elif kind == "var":
+                    self.card.loss(d, price / d.price - 1, given)
+                else:
+                    move = math.log(price / d.price)
+                    self.card.observe(d, -1 if move < self.low else 1 if move > self.high else 0, move, given, kind)
+
+    def expect(self, d, bar_ns):
+        bars = self.engine.bar_count
+        if self.before and bars == self.before[0] + 1:
+            self.card.regime(self.before[1], d)
+        self.before = bars, d
+        if d.probabilities is not None:
+            for i, factor in enumerate(_core.HORIZON_FACTORS):
+                ns = int(self.horizon * factor)
+                self.waiting.append((d.ts + ns + 1, i, d, ns))
+        var_ns = int(self.var_bars * bar_ns)
+        if d.risk.var_95 is not None and d.ts > self.var_until:
+            self.var_until = d.ts + var_ns
+            self.waiting.append((d.ts + var_ns + 1, "var", d, var_ns))
+        if d.lean and self.engine.book.valid and d.execution.slice:
+            self.waiting.append((d.ts + self.latency + 1, "fill", d, self.engine.book.mid))
+
+
+def test_the_scorecard_is_what_book_and_price_say():
+    latency, quarter = 200_000_000, SECOND // 4
+    model = Counting(sample="bar", bars=None, horizon="10s")
+    model.contract = replace(model.contract, thresholds=(-1e-4, 2e-4))
+    bot = Orchestrator(sc.Engine(bars="250ms"), model, policy=policy(every="bar", horizon=8), latency_ns=latency)
+    twin = Reckoner("250ms", 10 * SECOND, model.contract.thresholds, 8, latency)
+    for e in simulated():
+        if e["ts"] > bot.ts:
+            twin.pass_to(int(e["ts"]))
+        decision = bot.on_event(e)
+        twin.engine.on_event(e)
+        if decision is not None:
+            twin.expect(decision, quarter)
+    ours, theirs = (np.frombuffer(c.snapshot(), _core.SCORECARD)[0] for c in (bot.scorecard, twin.card))
+    for name in _core.SCORECARD.names:
+        if name != "half_life":
+            flat = [
+                np.frombuffer(np.ascontiguousarray(x[name]).tobytes(), np.uint8 if name == "seen" else np.float64)
+                for x in (ours, theirs)
+            ]
+            np.testing.assert_allclose(*flat, rtol=1e-9, atol=1e-12, err_msg=name)
+    counts = [ours[name] for name in ("slippage_count", "regime_count")] + [ours["var_95"]["count"]]
+    assert min(counts) > 10 and ours["by_horizon"]["count"].min() > 3
 
 
 def test_no_outcome_is_read_before_its_time():
