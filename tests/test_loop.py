@@ -389,16 +389,16 @@ class Reckoner:
         over = [item for item in self.waiting if item[0] <= ts]
         self.waiting = [item for item in self.waiting if item[0] > ts]
         for kind in ("fill", 0, 1, 2, "var"):
-            for _, what, d, given in over:
+            for _, what, d, told in over:
                 if what != kind:
                     continue
                 if kind == "fill":
-                    self.card.slippage(d, book.slippage(d.lean, d.execution.slice, given))
+                    self.card.slippage(d, book.slippage(d.lean, d.execution.slice, told))
                 elif kind == "var":
-                    self.card.loss(d, price / d.price - 1, given)
+                    self.card.loss(d, price / d.price - 1, told)
                 else:
                     move = math.log(price / d.price)
-                    self.card.observe(d, -1 if move < self.low else 1 if move > self.high else 0, move, given, kind)
+                    self.card.observe(d, -1 if move < self.low else 1 if move > self.high else 0, move, told, kind)
 
     def expect(self, d, bar_ns):
         bars = self.engine.bar_count
