@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import streams
-from reference.bars import log_returns
+from reference.bars import log_returns, pareto
 from reference.regimes import change_points, standardised
-from reference.risks import pareto, residuals
+from reference.risks import residuals
 from scipy.stats import genpareto
 
 import smartcore as sc
@@ -19,19 +19,23 @@ def bars():
 
 
 def test_the_tail_is_the_quantile_and_the_mean_of_scipys_distribution(bars):
-    """Of the shape it tells: what scipy says of the worst in 1,000 and of the mean beyond the worst in 100."""
-    columns = ["pareto_tail_500_xi", "pareto_tail_500_var999", "pareto_tail_500_es99", "fhs_500_sigma"]
+    """Of the shape it tells, and the mean excess that was: what scipy says of the worst in 1,000, in 100 and beyond."""
+    columns = ["pareto_tail_500_xi", "pareto_tail_500_var999", "pareto_tail_500_es99"]
+    columns += ["fhs_500_sigma", "fhs_500_var95", "fhs_500_var99", "fhs_500_es95", "fhs_500_es99"]
     table = sc.Engine(columns).run(bars)
     for t, _, z in list(residuals(bars.view(sc.BAR), 500))[100::400]:
-        k, (xi, var999, es99, sigma) = len(z) // 10, table[t]
+        n, k, (xi, var999, es, sigma, *fhs) = len(z), len(z) // 10, table[t]
         threshold = float(-z[k])
-        shape, scale = (float(x) for x in pareto(-z[:k] - z[k] * -1))
-        assert xi == pytest.approx(shape, rel=1e-9)
-        tail = genpareto(shape, scale=scale)
-        beyond = [tail.isf(len(z) / k / times) for times in (1000, 100)]
+        found = float(pareto(-z[:k] - z[k] * -1)[0])
+        assert xi == pytest.approx((k * found + 150 / 4) / (k + 150), rel=1e-9)
+        tail = genpareto(xi, scale=float((-z[:k]).mean() - threshold) * (1 - xi))
+        assert tail.mean() == pytest.approx(float((-z[:k]).mean()) - threshold)
+        beyond = [tail.isf((n + 1) / (k + 1) / times) for times in (1000, 100)]
         assert var999 / sigma == pytest.approx(threshold + beyond[0], rel=1e-8)
-        mean = tail.expect(lambda x: x, lb=beyond[1], conditional=True)
-        assert es99 / sigma == pytest.approx(threshold + mean, rel=1e-5)
+        assert fhs[1] / sigma == pytest.approx(threshold + beyond[1], rel=1e-8)
+        for told, begins in ((fhs[2], fhs[0] / sigma - threshold), (fhs[3], beyond[1]), (es, beyond[1])):
+            mean = tail.expect(lambda x: x, lb=begins, conditional=True)
+            assert told / sigma == pytest.approx(threshold + mean, rel=1e-5)
 
 
 def test_the_fit_finds_the_shape_that_was_drawn():

@@ -9,7 +9,7 @@ namespace {
 
 // The deepest point of a driftless path lies beyond x with twice the chance that its end does (reflection), so its 95 % quantile is
 // the 97.5 % one of the end: between VaR 95 and VaR 99 on a tail that is exponential there, ln(5 / 2.5) / ln(5 / 1) of the way.
-// bench/var.py: within 20 bars 4 to 7 % went deeper, of 5 %; with a normal end (1.96 deviations) it was 5 to 8 %.
+// bench/var.py: within 20 days or minutes 4 to 7 % went deeper, of 5 %; with a normal end (1.96 deviations) it was 6 to 9 %.
 constexpr double kDeepest = 0.43067655807339306;
 
 double excursion(const double* tail, double root) noexcept { return (tail[0] + kDeepest * (tail[1] - tail[0])) * root; }
@@ -51,8 +51,9 @@ double believe(double confidence, double reliability, const Tally& record) noexc
     return d > 0 ? 0.5 + d * (d * d / (d * d + variance)) : 0.5;
 }
 
-// VaR grows with the square root of the horizon. bench/var.py: over 20 bars it is broken by 5 to 6 % of 5 %, 1.0 to 1.4 % of 1 %; a
-// window of returns over 20 bars does worse, for it holds few that do not overlap. It overstates a market that reverts (VIX).
+// VaR grows with the square root of the horizon. bench/var.py: over 20 days or minutes it is broken by 5 to 6 %, of 5, and 0.7 to
+// 1.5 %, of 1; over 20 quarters of an hour by up to 8 and 2 %. A window of returns over 20 bars does no better, for it holds few that
+// do not overlap. It overstates a market that reverts (VIX).
 void assess(const double (&values)[std::size(kRiskColumns)], int side, double confidence, double believed, double move, double cost_bps,
             bool calibrated, const Context& context, const Policy& policy, Risk& out) noexcept {
     const bool sell = side < 0;

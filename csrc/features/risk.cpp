@@ -85,11 +85,21 @@ struct Residuals {
     static constexpr std::uint32_t kLeast = 100;     // residuals before anything is said
     static constexpr double kMost = 20;              // after a long standstill the first move is no 1e9-sigma event
     static constexpr int kWarmup = 1 + kSeed + kLeast;
+    // A generalised Pareto tail: losses beyond `threshold`, one in `odds`, exceed it by a law of shape xi and scale beta.
+    struct Tail {
+        double threshold, shape, scale, odds;
+        // How far beyond the threshold the loss lies that comes once in `times`, and the mean of what lies beyond such a point.
+        double beyond(double times) const noexcept {
+            const double farther = std::log(times / odds);
+            return std::fabs(shape) > 1e-8 ? scale * (std::expm1(shape * farther) / shape) : scale * farther;
+        }
+        double mean_beyond(double excess) const noexcept { return not_below((excess + scale) / (1 - shape), excess); }
+    };
     struct Told {
         double sigma;
-        double low95, low99, worst95, worst99;       // of losses: quantile and mean of the tail
-        double high95, high99, best95, best99;       // of gains
-        double threshold, shape, scale, odds;        // generalised Pareto tail of losses: begins at, xi, beta, one in so many
+        double var95, var99, es95, es99;             // of a long position, in deviations
+        double short95, short99, short_es95, short_es99;
+        double threshold, shape, scale, odds;        // of losses
     };
     Residuals(Graph& g, double window) : r(g.part<LogReturn>()), residuals(g.arena(), count_of(window)) {}
     void update(const Bar&, In in, Out out) noexcept {
@@ -109,44 +119,43 @@ struct Residuals {
         variance = mean();
         const std::uint32_t n = residuals.size();
         if (n < kLeast) return;
-        const std::uint32_t k95 = (n + 19) / 20, k99 = (n + 99) / 100;
-        out[0] = std::sqrt(variance);
-        out[1] = residuals.next_quantile(in, 0.05);
-        out[2] = residuals.next_quantile(in, 0.01);
-        out[5] = residuals.next_quantile(in, 0.95);
-        out[6] = residuals.next_quantile(in, 0.99);
         const double* z = residuals.ordered(in);
-        out[3] = beyond(residuals.tail_mean(in, k95), z[0], z[k95 - 1], k95);
-        out[4] = beyond(residuals.tail_mean(in, k99), z[0], z[k99 - 1], k99);
-        out[7] = -beyond(-residuals.head_mean(in, k95), -z[n - 1], -z[n - k95], k95);
-        out[8] = -beyond(-residuals.head_mean(in, k99), -z[n - 1], -z[n - k99], k99);
-        pareto(residuals.ordered(in), n, out);
+        const Tail losses = fit(z, 1, n), gains = fit(z + n - 1, -1, n);
+        out[0] = std::sqrt(variance);
+        tell(losses, -residuals.next_quantile(in, 0.05), out, 1);
+        tell(gains, residuals.next_quantile(in, 0.95), out, 5);
+        out[9] = losses.threshold;
+        out[10] = losses.shape;
+        out[11] = losses.scale;
+        out[12] = losses.odds;
     }
-    // What is expected of the next one, if it is among the k worst of n + 1: it is then as likely to lie in any gap between
-    // the k worst of n (in its middle), as to be worse than all of them, by a third on average where the tail is a power law
-    // with exponent 4. Their plain mean knows of no record to come: of the worst 5 of 500 it was 8 to 15 % too little.
-    static double beyond(double mean, double first, double last, std::uint32_t k) noexcept {
-        return mean + ((first - last) / 2 + not_above(first, 0) / 3) / k;
+    // VaR 95 is a quantile, of which there is enough to see; the rest is the tail's.
+    static void tell(const Tail& tail, double var95, Out out, std::size_t at) noexcept {
+        const double excess95 = var95 - tail.threshold, excess99 = not_below(tail.beyond(100), excess95);
+        out[at] = var95;
+        out[at + 1] = tail.threshold + excess99;
+        out[at + 2] = tail.threshold + tail.mean_beyond(excess95);
+        out[at + 3] = tail.threshold + tail.mean_beyond(excess99);
     }
     double mean() const noexcept { return (average[0] + average[1] + average[2]) / 3; }
     // Probability-weighted moments of the excesses y[i] of the worst tenth over the next worse one, i = 0 the worst: the mean
     // and the mean of y times the share above it, (i + 0.35) / k. A tenth of the window a bar, but no search for a maximum,
-    // and it exists where maximum likelihood does not.
-    static void pareto(const double* worst, std::uint32_t n, Out out) noexcept {
+    // and it exists where maximum likelihood does not. `step` leads from the worst to better ones. 50 excesses do not fix a
+    // shape, so it is pulled towards a quarter, that of returns (Cont 2001), as if by 150 more: without, what should happen
+    // once in a thousand happened twice.
+    static Tail fit(const double* worst, std::ptrdiff_t step, std::uint32_t n) noexcept {
+        constexpr double kShape = 0.25, kBelief = 150;
         const std::uint32_t k = n / 10;
-        const double u = worst[k];
+        const double u = worst[step * k];
         double mean[2] = {}, weighted[2] = {};
         for (std::uint32_t i = 0; i < k; ++i) {
-            const double y = u - worst[i];
+            const double y = step > 0 ? u - worst[i] : worst[-static_cast<std::ptrdiff_t>(i)] - u;
             mean[i % 2] += y;
             weighted[i % 2] += y * (i + 0.35);
         }
-        const double a0 = (mean[0] + mean[1]) / k, a1 = (weighted[0] + weighted[1]) / (static_cast<double>(k) * k), odds = a0 - 2 * a1;
-        const bool some = a0 > 0;
-        out[9] = u;
-        out[10] = some ? 2 - a0 / odds : kNaN;
-        out[11] = some ? 2 * a0 * a1 / odds : kNaN;
-        out[12] = static_cast<double>(n) / k;
+        const double a0 = (mean[0] + mean[1]) / k, a1 = (weighted[0] + weighted[1]) / (static_cast<double>(k) * k);
+        const double found = a0 > 0 ? 2 - a0 / (a0 - 2 * a1) : kShape, shape = (k * found + kBelief * kShape) / (k + kBelief);
+        return {step > 0 ? -u : u, shape, a0 * (1 - shape), (n + 1.0) / (k + 1)};
     }
     Ref<LogReturn> r;
     Sorted residuals;
@@ -156,28 +165,28 @@ struct Residuals {
 
 struct Fhs {
     static constexpr Meta meta{
-        .name = "fhs", .doc = "Value at risk and expected shortfall of a long position over the next bar by filtered historical simulation: quantiles, at q (n + 1), of returns over their forecast (begun with 20 returns; at most 20 deviations), once there are 100.",
+        .name = "fhs", .doc = "Value at risk and expected shortfall of a long position over the next bar by filtered historical simulation: of returns over their forecast (begun with 20 returns; at most 20 deviations), once there are 100, the quantile at q (n + 1), and a generalised Pareto tail beyond it.",
         .params = {{"window", 100, 10'000}},
         .outputs = {{"sigma", "forecast of the next bar's volatility: root of the mean of three EWMAs of squared returns (0.6, 0.9, 0.975)", "log per bar", 0},
-                    {"var95", "log loss not exceeded with 95 %", "log"}, {"var99", "log loss not exceeded with 99 %", "log"},
-                    {"es95", "mean log loss of the worst 5 %, records to come included", "log"}, {"es99", "mean log loss of the worst 1 %, records to come included", "log"}},
-        .defaults = {{500}}, .source = "Barone-Adesi, Giannopoulos, Vosper 1999; Zumbach 2007; Hyndman and Fan 1996, type 6", .version = 2};
+                    {"var95", "log loss not exceeded with 95 %", "log"}, {"var99", "log loss not exceeded with 99 %, of the tail", "log"},
+                    {"es95", "mean log loss of the worst 5 %, of the tail", "log"}, {"es99", "mean log loss of the worst 1 %, of the tail", "log"}},
+        .defaults = {{500}}, .source = "Barone-Adesi, Giannopoulos, Vosper 1999; McNeil and Frey 2000; Zumbach 2007", .version = 2};
     static int warmup(Params) { return Residuals::kWarmup; }
     Fhs(Graph& g, Params p) : residuals(g.part<Residuals>(p[0])) {}
     void update(const Bar&, In in, Out out) const noexcept {
         const auto z = in(residuals);
         out[0] = z.sigma;
-        out[1] = -z.sigma * z.low95;
-        out[2] = -z.sigma * z.low99;
-        out[3] = -z.sigma * z.worst95;
-        out[4] = -z.sigma * z.worst99;
+        out[1] = z.sigma * z.var95;
+        out[2] = z.sigma * z.var99;
+        out[3] = z.sigma * z.es95;
+        out[4] = z.sigma * z.es99;
     }
     Ref<Residuals> residuals;
 };
 
 struct FhsShort {
     static constexpr Meta meta{
-        .name = "fhs_short", .doc = "Value at risk and expected shortfall of a short position over the next bar, from the other tail of the residuals of `fhs`.",
+        .name = "fhs_short", .doc = "Value at risk and expected shortfall of a short position over the next bar, from the other tail of the residuals of `fhs`, in the same way.",
         .params = {{"window", 100, 10'000}},
         .outputs = {{"var95", "log gain of the price not exceeded with 95 %", "log"}, {"var99", "log gain not exceeded with 99 %", "log"},
                     {"es95", "mean log gain of the best 5 %", "log"}, {"es99", "mean log gain of the best 1 %", "log"}},
@@ -186,10 +195,10 @@ struct FhsShort {
     FhsShort(Graph& g, Params p) : residuals(g.part<Residuals>(p[0])) {}
     void update(const Bar&, In in, Out out) const noexcept {
         const auto z = in(residuals);
-        out[0] = z.sigma * z.high95;
-        out[1] = z.sigma * z.high99;
-        out[2] = z.sigma * z.best95;
-        out[3] = z.sigma * z.best99;
+        out[0] = z.sigma * z.short95;
+        out[1] = z.sigma * z.short99;
+        out[2] = z.sigma * z.short_es95;
+        out[3] = z.sigma * z.short_es99;
     }
     Ref<Residuals> residuals;
 };
@@ -204,34 +213,29 @@ struct TailRatio {
     TailRatio(Graph& g, Params p) : residuals(g.part<Residuals>(p[0])) {}
     void update(const Bar&, In in, Out out) const noexcept {
         const auto z = in(residuals);
-        const double apart = z.high95 - z.low95;
-        out[0] = apart > 0 ? z.high95 / apart : apart + 0.5;
+        const double apart = z.short95 + z.var95;
+        out[0] = apart > 0 ? z.short95 / apart : apart + 0.5;
     }
     Ref<Residuals> residuals;
 };
 
-// Extreme value theory on the same residuals: what lies beyond the worst of 500 has no quantile yet, but a fitted tail has.
+// What lies beyond the worst of 500 has no quantile yet, but a fitted tail has.
 struct ParetoTail {
     static constexpr Meta meta{
-        .name = "pareto_tail", .doc = "Generalised Pareto tail of the losses: fitted by probability-weighted moments to the excesses of the worst tenth of the residuals of `fhs`; unknown where all of those are equal.",
+        .name = "pareto_tail", .doc = "Generalised Pareto tail of the losses, as `fhs` reads it: fitted by probability-weighted moments to the excesses of the worst tenth of its residuals, the shape pulled towards 1/4 as if by 150 more.",
         .params = {{"window", 100, 10'000}},
         .outputs = {{"xi", "shape: 0 an exponential tail, above 0 a power law with exponent 1 / xi", "number", -kInf, 1},
-                    {"var999", "log loss not exceeded with 99.9 %: sigma (u + beta / xi ((1000 k / n)^xi - 1))", "log"},
+                    {"var999", "log loss not exceeded with 99.9 %: sigma (u + beta / xi ((1000 (k + 1) / (n + 1))^xi - 1))", "log"},
                     {"es99", "mean log loss beyond the 99 % one: sigma (VaR + beta - xi u) / (1 - xi)", "log"}},
-        .defaults = {{500}}, .source = "McNeil and Frey 2000; Hosking and Wallis 1987", .version = 2};
+        .defaults = {{500}}, .source = "McNeil and Frey 2000; Hosking and Wallis 1987; Cont 2001", .version = 2};
     static int warmup(Params) { return Residuals::kWarmup; }
     ParetoTail(Graph& g, Params p) : residuals(g.part<Residuals>(p[0])) {}
     void update(const Bar&, In in, Out out) const noexcept {
         const auto z = in(residuals);
-        const double var99 = beyond(z, 100), var999 = beyond(z, 1000);
+        const Residuals::Tail tail{z.threshold, z.shape, z.scale, z.odds};
         out[0] = z.shape;
-        out[1] = z.sigma * (var999 - z.threshold);
-        out[2] = z.sigma * ((var99 + z.scale) / (1 - z.shape) - z.threshold);  // var99 here is measured from the threshold
-    }
-    // How far beyond the threshold the loss lies that comes once in `times`.
-    static double beyond(const Residuals::Told& z, double times) noexcept {
-        const double farther = std::log(times / z.odds);
-        return std::fabs(z.shape) > 1e-8 ? z.scale * (std::expm1(z.shape * farther) / z.shape) : z.scale * farther;
+        out[1] = z.sigma * (z.threshold + tail.beyond(1000));
+        out[2] = z.sigma * z.es99;
     }
     Ref<Residuals> residuals;
 };

@@ -462,13 +462,40 @@ def next_percentile(w: Array, percent: float) -> Array:
     return w[..., low] + (at - low) * (w[..., low + 1] - w[..., low])
 
 
-def shortfall(worst_first: Array, percent: float) -> Array:
-    """The mean over the worst percent of places that the next value may take: the middles of the gaps, and a third
-    beyond the worst."""
-    k = -(-len(worst_first) * int(percent) // 100)
-    tail = worst_first[:k]
-    places = [tail[0] + min(tail[0], 0) / 3, *((tail[1:] + tail[:-1]) / 2)]
-    return np.mean(places)
+def pareto(excesses: Array) -> tuple[float, float]:
+    """Shape and scale of the generalised Pareto distribution by probability-weighted moments."""
+    y = np.sort(excesses)
+    k = len(y)
+    p = (np.arange(1, k + 1) - np.longdouble(0.35)) / k
+    a0, a1 = y.mean(), ((1 - p) * y).mean()
+    return 2 - a0 / (a0 - 2 * a1), 2 * a0 * a1 / (a0 - 2 * a1)
+
+
+class Tail:
+    """Of losses: the worst tenth beyond the next worse one, which the next loss passes once in (n + 1) / (k + 1)."""
+
+    def __init__(self, losses: Array) -> None:
+        losses = np.sort(losses)[::-1]
+        n = len(losses)
+        k = n // 10
+        excesses = losses[:k] - losses[k]
+        found = pareto(excesses)[0] if excesses.any() else np.longdouble(0.25)
+        self.threshold, self.odds = losses[k], np.longdouble(n + 1) / (k + 1)
+        self.xi = (k * found + 150 * np.longdouble(0.25)) / (k + 150)
+        self.beta = excesses.mean() * (1 - self.xi)  # the mean stays what it was
+
+    def quantile(self, times: float) -> float:
+        """What is passed once in so many."""
+        return self.threshold + self.beta / self.xi * ((times / self.odds) ** self.xi - 1)
+
+    def mean_beyond(self, loss: float) -> float:
+        return max(loss, self.threshold + (loss - self.threshold + self.beta) / (1 - self.xi))
+
+    def told(self, losses: Array) -> list[float]:
+        """VaR 95, VaR 99, ES 95, ES 99."""
+        var95 = next_percentile(losses, 95)
+        var99 = max(var95, self.quantile(100))
+        return [var95, var99, self.mean_beyond(var95), self.mean_beyond(var99)]
 
 
 @twin(**OF_RESIDUALS)
@@ -476,7 +503,7 @@ def fhs(bars, window):
     """Filtered historical simulation: sigma, VaR 95, VaR 99, ES 95, ES 99.
 
     A return over the volatility that was forecast for it is a residual, 20 at most (none while the forecast is 0); from
-    100 on, the last `window` of them times the newest forecast are the next return's distribution.
+    100 on, the last `window` of them times the newest forecast are the next return's distribution, with a fitted tail.
     """
     r = log_returns(bars)
     sigmas = volatility_of_next(r)
@@ -488,7 +515,6 @@ def fhs(bars, window):
             residuals.append(np.clip(r[t] / forecast[t], -20, 20))
         if np.isnan(forecast[t]) or len(residuals) < 100:
             continue
-        z, sigma = np.sort(np.array(residuals[-window:])), sigmas[t]
-        var95, var99 = next_percentile(z, 5), next_percentile(z, 1)
-        result[t] = sigma * np.array([1, -var95, -var99, -shortfall(z, 5), -shortfall(z, 1)])
+        losses = -np.array(residuals[-window:])
+        result[t] = sigmas[t] * np.array([1, *Tail(losses).told(losses)])
     return result

@@ -8,6 +8,7 @@ from scipy.stats import norm
 from reference import twin
 from reference.bars import (
     OF_RESIDUALS,
+    Tail,
     before,
     centred,
     column,
@@ -20,7 +21,6 @@ from reference.bars import (
     percentile,
     prices,
     share,
-    shortfall,
     unknown,
     volatility_of_next,
 )
@@ -61,9 +61,7 @@ def residuals(bars, window):
 def fhs_short(bars, window):
     result = unknown(bars, 4)
     for t, sigma, z in residuals(bars, window):
-        gains = -z[::-1]
-        var95, var99 = next_percentile(gains, 5), next_percentile(gains, 1)
-        result[t] = -sigma * np.array([var95, var99, shortfall(gains, 5), shortfall(gains, 1)])
+        result[t] = sigma * np.array(Tail(z).told(z))
     return result
 
 
@@ -76,32 +74,12 @@ def tail_ratio(bars, window):
     return result
 
 
-def pareto(excesses):
-    """Shape and scale of the generalised Pareto distribution by probability-weighted moments."""
-    y = np.sort(excesses)
-    k = len(y)
-    p = (np.arange(1, k + 1) - np.longdouble(0.35)) / k
-    a0, a1 = y.mean(), ((1 - p) * y).mean()
-    return 2 - a0 / (a0 - 2 * a1), 2 * a0 * a1 / (a0 - 2 * a1)
-
-
 @twin(**OF_RESIDUALS)
 def pareto_tail(bars, window):
-    """The worst tenth of the residuals over the next worse one."""
     result = unknown(bars, 3)
     for t, sigma, z in residuals(bars, window):
-        k = len(z) // 10
-        u = -z[k]
-        excesses = -z[:k] - u
-        if not excesses.any():
-            continue
-        xi, beta = pareto(excesses)
-
-        def var(q):
-            return u + beta / xi * (((1 - np.longdouble(q)) * len(z) / k) ** -xi - 1)  # noqa: B023
-
-        es99 = (var(0.99) + beta - xi * u) / (1 - xi)
-        result[t] = xi, sigma * var(0.999), sigma * es99
+        tail = Tail(-z)
+        result[t] = tail.xi, sigma * tail.quantile(1000), sigma * tail.told(-z)[3]
     return result
 
 
