@@ -31,6 +31,9 @@ def generate() -> str:
     text = text.replace(
         "-> tuple:", "-> tuple[numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.float64]]:"
     )
+    if "smartcore.decide.Decision" in text:
+        text = text.replace("smartcore.decide.Decision", "Decision").replace("import smartcore.decide\n", "")
+        text = text.replace("import typing\n", "import typing\nfrom smartcore.decide.decision import Decision\n", 1)
     done = subprocess.run(
         [sys.executable, "-m", "ruff", "format", "--stdin-filename", "_core.pyi", "-"],
         input=text, capture_output=True, text=True, check=True, cwd=STUB.parent,

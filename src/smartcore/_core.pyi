@@ -6,8 +6,8 @@ from __future__ import annotations
 import collections.abc
 import numpy
 import numpy.typing
-import smartcore.decide
 import typing
+from smartcore.decide.decision import Decision
 import typing_extensions
 
 __all__: list[str] = [
@@ -586,13 +586,13 @@ class Loop:
     def __init__(self, engine: typing.Any, setup: dict) -> None: ...
     def _card(self) -> bytes: ...
     def _context(self) -> bytes: ...
-    def _decide(self, ts: int) -> smartcore.decide.Decision:
+    def _decide(self, ts: int) -> Decision:
         """
         A decision now.
         """
     def _feed(
         self, events: typing.Any, begin: int, end: int
-    ) -> tuple[smartcore.decide.Decision | None, int]:
+    ) -> tuple[Decision | None, int]:
         """
         Events of an array until one decides or they end, and where to go on; without the GIL where no model asks for it.
         """
@@ -604,14 +604,12 @@ class Loop:
     def _restore(self, arg0: bytes) -> None: ...
     def _snapshot(self) -> bytes: ...
     def _voice(self, arg0: int) -> tuple[typing.Any, int, int, bool, int, float]: ...
-    def advance(self, ts: int) -> smartcore.decide.Decision | None:
+    def advance(self, ts: int) -> Decision | None:
         """
         Time passes without an event. Call it from a timer: bars end, decisions fall due and data grow old on time, also where the
         feed is silent.
         """
-    def on_aux(
-        self, ts: int, series: int | str, value: float
-    ) -> smartcore.decide.Decision | None:
+    def on_aux(self, ts: int, series: int | str, value: float) -> Decision | None:
         """
         A new value of an auxiliary series, a name of SERIES: funding, open interest ... As ``Engine.on_aux``.
         """
@@ -624,7 +622,7 @@ class Loop:
         close: float,
         volume: float,
         turnover: float = 0.0,
-    ) -> smartcore.decide.Decision | None:
+    ) -> Decision | None:
         """
         A complete bar, known at ``ts`` (ns UTC); as ``Engine.on_bar``. A Decision where the policy asks for one.
         """
@@ -637,7 +635,7 @@ class Loop:
         breadth: float,
         flow: float,
         fresh: float = 1.0,
-    ) -> smartcore.decide.Decision | None:
+    ) -> Decision | None:
         """
         What is known of all instruments of a panel now. As ``Engine.on_basket``.
         """
@@ -649,7 +647,7 @@ class Loop:
         size: float,
         last: bool = True,
         snapshot: bool = False,
-    ) -> smartcore.decide.Decision | None:
+    ) -> Decision | None:
         """
         A price level's new total; as ``Engine.on_depth``. Nothing is decided before ``last``.
         """
@@ -662,17 +660,17 @@ class Loop:
         first_id: int | None = None,
         last_id: int | None = None,
         prev_id: int | None = None,
-    ) -> smartcore.decide.Decision | None:
+    ) -> Decision | None:
         """
         A whole depth message, levels as (price, size); ids are checked for gaps. As ``Engine.on_depth_message``.
         """
-    def on_event(self, event: typing.Any) -> smartcore.decide.Decision | None:
+    def on_event(self, event: typing.Any) -> Decision | None:
         """
         One record of dtype ``EVENT``, or its 64 bytes. As ``Engine.on_event``; kind 0 is time that passes, as :meth:`advance`.
         """
     def on_factor(
         self, ts: int, share: float, loading: float, score: float
-    ) -> smartcore.decide.Decision | None:
+    ) -> Decision | None:
         """
         The first principal component of a panel's returns now. As ``Engine.on_factor``.
         """
@@ -686,25 +684,25 @@ class Loop:
         age: float = 0.0,
         updates: float = 1.0,
         source: int = 0,
-    ) -> smartcore.decide.Decision | None:
+    ) -> Decision | None:
         """
         What is known of another instrument now. As ``Engine.on_peer``.
         """
     def on_quote(
         self, ts: int, bid: float, bid_size: float, ask: float, ask_size: float
-    ) -> smartcore.decide.Decision | None:
+    ) -> Decision | None:
         """
         Best bid and ask; a size of 0 is unknown. As ``Engine.on_quote``.
         """
     def on_score(
         self, ts: int, value: float, weight: float = 1.0, source: int | str = 0
-    ) -> smartcore.decide.Decision | None:
+    ) -> Decision | None:
         """
         The sentiment of a text when it became known; ``source`` a name of SOURCES. As ``Engine.on_score``.
         """
     def on_trade(
         self, ts: int, price: float, size: float, side: int = 0
-    ) -> smartcore.decide.Decision | None:
+    ) -> Decision | None:
         """
         A trade; ``side`` +1 the buyer was the aggressor, -1 the seller, 0 unknown. As ``Engine.on_trade``.
         """
