@@ -50,7 +50,9 @@ def noise(n: int, columns: int, seed: int) -> Series:
     return Series(np.arange(n), rows, np.ones(n), label)
 
 
-def grown(name: str, count: int, depth: int, columns: tuple[str, ...], rows: int) -> trees.base.Trees:
+def grown(
+    name: str, count: int, depth: int, columns: tuple[str, ...], train: Series, valid: Series
+) -> trees.base.Trees:
     """``count`` trees, ``depth`` deep."""
     each = count // 3  # of the boosters that grow one a class and round
     config: dict[str, dict[str, Any]] = {
@@ -60,7 +62,7 @@ def grown(name: str, count: int, depth: int, columns: tuple[str, ...], rows: int
         "random_forest": {"trees": count, "depth": depth, "least": 2},
     }
     model = trees.build(name, columns, **config[name])
-    return model.fit([noise(rows, len(columns), 1)], [noise(500, len(columns), 2)])
+    return model.fit([train], [valid])
 
 
 def parts(folder: Path, args: Any, columns: tuple[str, ...]) -> dict[str, tuple[Path, int]]:
@@ -77,7 +79,8 @@ def parts(folder: Path, args: Any, columns: tuple[str, ...]) -> dict[str, tuple[
     told = Contract(**{**_fields(base), "name": args.net, "states": net.states, "warm_up": net.warm_up})
     export_net(Served(net, (HEAT,)), told, golden, out[args.net][0])
     for name in trees.names():
-        model = grown(name, args.trees, args.depth, columns, 400 if args.quick else 4000)
+        train, valid = noise(400 if args.quick else 4000, len(columns), 1), noise(500, len(columns), 2)
+        model = grown(name, args.trees, args.depth, columns, train, valid)
         path = folder / f"{name}.onnx"
         model.export(path, Contract(**{**_fields(base), "name": name}), golden)
         out[name] = path, len(model.splits(model.models[0]).node)

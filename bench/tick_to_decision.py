@@ -1,6 +1,6 @@
 """From an event to the decision it causes: the Orchestrator with all columns and the shipped models.
 
-    python bench/tick_to_decision.py [--json FILE] [--quick] [--recorded]
+    python bench/tick_to_decision.py [--json FILE] [--quick] [--recorded] [--flagship] [--only lane]
 
 The bot is asked for a decision every second of market time. On the tick that begins a second
 everything is due at once: a bar closes (every column of bars), both models step, the decision is
@@ -13,6 +13,18 @@ beside    paced, with a busy pure-Python thread in the same process, at the defa
           the Decision, and "due", from the moment the tick was to come, with waking up and getting the GIL
 each      a decision on every event instead of every second: decisions per second of CPU time on one core
 
+The same through the lane (``smartcore.bot.lane``), models run by ONNX Runtime's C interface, fed by a native thread:
+from the event's arrival to the moment the decision can be read. hot and beside as above (beside at the default
+interval), and
+
+slept      paced; the lane sleeps between ticks, as it does by default: waking up is in the time
+rehearsed  the same, while the models are run for nothing every 500 us
+spinning   the lane never sleeps, which takes a core of its own: beside a busy thread a machine needs three
+wake       from the push to the lane that slept: a decision of a bot without models
+
+--flagship measures it with models of flagship size too: a GRU of 128 units and four ensembles of 400 trees
+(``bench/flagship.py``). Goals: p50 at most 400 us, p99 at most 1 ms, 2,000 decisions a second.
+
 Percentiles of every tick, in wall time. On a machine with neighbours those hold the neighbours'
 time slices, so two more are given: "undisturbed", the ticks during which the kernel did not take
 the core away for somebody else, and "cpu", the thread's CPU time, which sees cold caches but no
@@ -24,12 +36,15 @@ survives another machine, a time does not.
 
 from __future__ import annotations
 
+import contextlib
 import resource
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +54,9 @@ from example_gate import reference
 from numpy.typing import NDArray
 
 from smartcore import BAR, DEPTH, EVENT, QUOTE, TRADE, Engine, Kind, Model, Orchestrator, Policy
+from smartcore.bot.lane import Lane
 from smartcore.models import builtin
+from smartcore.models.native import NativeModel
 
 RECORDING = measure.DATA / "binance_l2_2024" / "usdm_perp_btcusdt_2024-08-08.parquet"
 SECOND = 10**9
@@ -169,7 +186,9 @@ def ticks(feed: list[Call], pace: float = 0.0, most: int = 10**9) -> dict[str, A
     return result
 
 
-def beside_a_thread(feed: list[Call], interval: float, most: int) -> dict[str, Any]:
+@contextlib.contextmanager
+def busy_thread(interval: float) -> Iterator[None]:
+    """A pure-Python thread that does not rest."""
     stop = threading.Event()
 
     def busy() -> None:
@@ -183,11 +202,16 @@ def beside_a_thread(feed: list[Call], interval: float, most: int) -> dict[str, A
     sys.setswitchinterval(interval)
     thread.start()
     try:
-        return ticks(feed, PACE, most)
+        yield
     finally:
         stop.set()
         thread.join()
         sys.setswitchinterval(before)
+
+
+def beside_a_thread(feed: list[Call], interval: float, most: int) -> dict[str, Any]:
+    with busy_thread(interval):
+        return ticks(feed, PACE, most)
 
 
 def throughput(feed: list[Call]) -> dict[str, Any]:
@@ -210,6 +234,119 @@ def throughput(feed: list[Call]) -> dict[str, Any]:
         "cpu_us": round(spent / decided / 1e3, 2),
         "decisions per second": round(decided / spent * 1e9),
     }
+
+
+# ---- the lane ----
+
+
+def due(events: NDArray[np.void], pace: float, most: int) -> tuple[NDArray[np.void], NDArray[np.int64]]:
+    """Events up to the tick number ``most`` that begins a second, and when each comes: the tick every ``pace`` seconds
+    (0: as soon as all before it is done), those between right after the tick before.
+    """
+    second = events["ts"] // SECOND
+    closes = (events["kind"] != Kind.DEPTH) | (events["flags"] & 1 > 0)
+    times = np.zeros(len(events), np.int64)
+    now, at, tick = second[0], 0, 0
+    for i in range(len(events)):
+        if second[i] > now and closes[i]:
+            now, tick = second[i], tick + 1
+            if tick > most:
+                return events[:i], times[:i]
+            at = int(tick * pace * 1e9)
+            times[i] = at if pace else -1
+        else:
+            times[i] = at
+    return events, times
+
+
+def through_the_lane(
+    events: NDArray[np.void], files: Sequence[str | Path], pace: float, most: int, **given: Any
+) -> dict[str, Any]:
+    """Latency of the decisions at each second's first tick: arrival to where it can be read."""
+    engine = Engine(instrument="SIM", bars="1s")
+    bot = Orchestrator(engine, *(NativeModel.load(file) for file in files), policy=Policy(every="1s"))
+    fed, times = due(events, pace, most + WARM)
+    took: list[int] = []
+    taken: list[bool] = []
+    with measure.no_gc(), Lane(bot, kept=1 << 13, **given) as lane:
+        lane.play(fed, due=times)
+        while lane.plays:
+            time.sleep(0.05)
+        if not lane.settle(60):
+            raise RuntimeError("the lane did not finish")
+        before = 0
+        while lane.poll() is not None:
+            took.append(lane.ready - lane.arrived)
+            taken.append(lane.preempted > before)
+            before = lane.preempted
+        status = lane.status()
+    if status["dropped"] or status["late"] or status["lost"] or len(took) < WARM + 10:
+        raise RuntimeError(f"the lane lost something: {status}")
+    said = {m["name"]: m["speaks"] for m in bot.status()["models"]}
+    if not all(said.values()):
+        raise RuntimeError(f"a model does not speak: {bot.status()['models']}")
+    took, taken = took[WARM:], taken[WARM:]
+    alone = [ns for ns, disturbed in zip(took, taken, strict=True) if not disturbed] or took
+    return {"call": percentiles(took), "undisturbed": percentiles(alone), "models": said}
+
+
+def every_event(events: NDArray[np.void], files: Sequence[str | Path]) -> dict[str, Any]:
+    """Everything due on every event: all models step, a decision is made. CPU time of the loop alone."""
+    models = []
+    for file in files:
+        model = NativeModel.load(file)
+        model.contract = replace(model.contract, sample="event")
+        models.append(model)
+    bot = Orchestrator(Engine(instrument="SIM", bars="1s"), *models, policy=Policy(every="1 events"))
+    for _ in bot.run(events[:500]):
+        pass
+    decided = bot.decisions
+    with measure.no_gc():
+        begin = time.process_time_ns()
+        for _ in bot.run(events[500:]):
+            pass
+        spent = time.process_time_ns() - begin
+    decided = bot.decisions - decided
+    return {
+        "decisions": decided,
+        "cpu_us": round(spent / decided / 1e3, 2),
+        "decisions per second": round(decided / spent * 1e9),
+    }
+
+
+GOALS = {"p50_us": 400.0, "p99_us": 1000.0, "decisions per second": 2000}
+
+
+def lanes(events: NDArray[np.void], files: Sequence[str | Path], quick: bool) -> dict[str, Any]:
+    most = 60 if quick else 2500
+    out: dict[str, Any] = {"files": [str(file) for file in files]}
+
+    def run(name: str, pace: float, paths: Sequence[str | Path] = files, **given: Any) -> None:
+        out[name] = through_the_lane(events, paths, pace, most, **given)
+        for what in ("call", "undisturbed"):
+            line(f"lane, {name}: {what}", out[name][what])
+
+    run("hot", 0.0, spin="1s")
+    run("slept", PACE)
+    run("rehearsed", PACE, rehearse="500us")
+    run("spinning", PACE, spin="1h")
+    run("wake", PACE, ())
+    with busy_thread(0.005):
+        run("slept, beside a thread", PACE)
+        run("rehearsed, beside a thread", PACE, rehearse="500us")
+    out["every event"] = every_event(events[: 1_500 if quick else 20_000], files)
+    rate = out["every event"]["decisions per second"]
+    print(f"  everything due on every event: {rate} decisions per second of CPU")
+    gates = {
+        f"{name}, {key}": out[name]["call"][key] <= GOALS[key]
+        for name in ("hot", "slept", "rehearsed", "slept, beside a thread", "rehearsed, beside a thread")
+        for key in ("p50_us", "p99_us")
+    }
+    gates["decisions per second"] = rate >= GOALS["decisions per second"]
+    out["goals"] = gates
+    missed = [name for name, met in gates.items() if not met]
+    print(f"  goals (p50 400 us, p99 1 ms, 2,000 a second): {'missed: ' + '; '.join(missed) if missed else 'all met'}")
+    return out
 
 
 def reference_times(n: int = 300) -> list[int]:
@@ -257,11 +394,24 @@ def measured(events: NDArray[np.void], quick: bool) -> dict[str, Any]:
 def main() -> None:
     parser = measure.options(__doc__)
     parser.add_argument("--recorded", action="store_true", help=f"also {RECORDING.name}, where it is present")
+    parser.add_argument("--flagship", action="store_true", help="the lane with models of flagship size too")
+    parser.add_argument("--only", choices=("lane",), help="leave out the bot without a lane")
     given = parser.parse_args()
     result: dict[str, Any] = {"machine": measure.header()}
     print("simulated")
     seconds = 300 if given.quick else 3600
-    result["simulated"] = measured(made_elsewhere(SIMULATE, seconds=seconds), given.quick)
+    events = made_elsewhere(SIMULATE, seconds=seconds)
+    if given.only is None:
+        result["simulated"] = measured(events, given.quick)
+    print("\nthe lane, shipped models")
+    result["lane"] = lanes(events, builtin(), given.quick)
+    if given.flagship:
+        print("\nthe lane, models of flagship size")
+        # Made by another process: nothing of what trains is in this one.
+        folder = measure.ROOT / "out" / ("flagship-quick" if given.quick else "flagship")
+        command = [sys.executable, str(Path(__file__).with_name("flagship.py")), str(folder)]
+        subprocess.run([*command, *(["--quick"] if given.quick else [])], check=True)
+        result["lane, flagship"] = lanes(events, sorted(folder.glob("[!p]*.onnx")), given.quick)
     if given.recorded:
         print(f"\nrecorded: {RECORDING.name}")
         if RECORDING.exists():

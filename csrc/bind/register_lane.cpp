@@ -85,15 +85,15 @@ PyObject* advance(PyObject* self, PyObject* arg) {
     return bound && integer(arg, e.ts) ? push(*bound, e) : nullptr;
 }
 
-// (bytes of the decision, arrived, ready, gates that began to fail), or None.
+// (bytes of the decision, arrived, ready, gates that began to fail, preemptions until then), or None.
 PyObject* poll(PyObject* self, PyObject*) {
     BoundLane* bound = lane_of(self);
     if (!bound) return nullptr;
     Verdict verdict;
     if (!bound->lane->poll(verdict)) Py_RETURN_NONE;
     PyObject* raw = PyBytes_FromStringAndSize(reinterpret_cast<const char*>(&verdict.decision), sizeof verdict.decision);
-    return raw ? Py_BuildValue("(NLLK)", raw, static_cast<long long>(verdict.arrived), static_cast<long long>(verdict.ready),
-                               static_cast<unsigned long long>(verdict.newly))
+    return raw ? Py_BuildValue("(NLLKK)", raw, static_cast<long long>(verdict.arrived), static_cast<long long>(verdict.ready),
+                               static_cast<unsigned long long>(verdict.newly), static_cast<unsigned long long>(verdict.preempted))
                : nullptr;
 }
 
@@ -122,8 +122,8 @@ PyMethodDef calls[] = {
      "One record of dtype ``EVENT``, or its 64 bytes; kind 0 is time that passes, as :meth:`advance`."},
     {"advance", c_function(advance), METH_O, "advance(" SELF ", ts: int) -> bool\n\nTime passes without an event."},
     {"_poll", c_function(poll), METH_NOARGS,
-     "_poll(" SELF ") -> tuple[bytes, int, int, int] | None\n\n"
-     "The oldest decision not read yet: its bytes, when the event arrived and when it was ready (monotonic ns), gates that began to fail."},
+     "_poll(" SELF ") -> tuple[bytes, int, int, int, int] | None\n\n"
+     "The oldest decision not read yet: its bytes, when the event arrived and when it was ready (monotonic ns), gates\nthat began to fail, preemptions of the thread until then."},
     {nullptr, nullptr, 0, nullptr},
 };
 #undef SELF

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #endif
 #if !defined(_WIN32)
 #include <fcntl.h>
@@ -40,6 +41,14 @@ void keep_on(int core) noexcept {
 #else
     (void)core;
 #endif
+}
+
+std::uint64_t preemptions() noexcept {
+#if defined(__linux__)
+    rusage used;
+    if (getrusage(RUSAGE_THREAD, &used) == 0) return static_cast<std::uint64_t>(used.ru_nivcsw);
+#endif
+    return 0;
 }
 
 std::int64_t utc() noexcept {
@@ -150,7 +159,8 @@ void Lane::wake() noexcept {
 bool Lane::feed(std::span<const Event> events, std::span<const std::int64_t> due, const std::atomic<bool>& stop) noexcept {
     const Steady::time_point begin = Steady::now();
     for (std::size_t i = 0; i < events.size(); ++i) {
-        if (i < due.size()) std::this_thread::sleep_until(begin + nanoseconds(due[i]));
+        if (i < due.size() && due[i] >= 0) std::this_thread::sleep_until(begin + nanoseconds(due[i]));
+        while (i < due.size() && due[i] < 0 && !empty() && runs() && !stop.load(std::memory_order_relaxed)) pause();
         Slot slot;
         std::memcpy(static_cast<void*>(&slot.event), events.data() + i, sizeof(Event));
         slot.what = What::event, slot.arrived = now();
@@ -261,7 +271,7 @@ void Lane::take(const Slot& slot) noexcept {
 void Lane::say(std::int64_t arrived) noexcept {
     const std::uint64_t n = made_.load(std::memory_order_relaxed);
     Cell& cell = cells_[n & cells_mask_];
-    Verdict verdict{loop_.decision(), arrived, 0, loop_.newly_failed()};
+    Verdict verdict{loop_.decision(), arrived, 0, loop_.newly_failed(), preemptions()};
     verdict.ready = now();
     std::uint64_t words[Cell::kWords];
     std::memcpy(words, &verdict, sizeof words);

@@ -26,6 +26,7 @@ struct Verdict {
     decide::Decision decision;
     std::int64_t arrived, ready;  // the event that caused it came; it could be read
     std::uint64_t newly;          // gates that began to fail, as bits of decide::Gate
+    std::uint64_t preempted;      // how often the system had taken the core from the lane for somebody else; 0 where it does not say
 };
 
 class Lane {
@@ -56,7 +57,8 @@ public:
     // Any thread. `arrived`: monotonic ns.
     Pushed push(const Event& e, std::int64_t arrived) noexcept;
     Pushed account(const Account& account) noexcept;                             // for decisions on events pushed from now on
-    // The events of an array, waiting for room; false: the lane, or `stop`, stopped it. `due`: when each comes, ns after now; empty: at once.
+    // The events of an array, waiting for room; false: the lane, or `stop`, stopped it. `due`: when each comes, ns after now, below 0
+    // as soon as all before it is done; empty: at once.
     bool feed(std::span<const Event> events, std::span<const std::int64_t> due, const std::atomic<bool>& stop) noexcept;
     // The same on a thread of its own. The memory must stay until played() or stop_playing().
     void play(std::span<const Event> events, std::span<const std::int64_t> due);

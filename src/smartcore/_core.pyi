@@ -780,9 +780,10 @@ class Lane:
         arg0: numpy.ndarray,
         arg1: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
     ) -> None: ...
-    def _poll(self) -> tuple[bytes, int, int, int] | None:
+    def _poll(self) -> tuple[bytes, int, int, int, int] | None:
         """
-        The oldest decision not read yet: its bytes, when the event arrived and when it was ready (monotonic ns), gates that began to fail.
+        The oldest decision not read yet: its bytes, when the event arrived and when it was ready (monotonic ns), gates
+        that began to fail, preemptions of the thread until then.
         """
     def _settle(self, arg0: int) -> bool: ...
     def _signal(self) -> int: ...

@@ -69,8 +69,10 @@ class Lane(_core.Lane):
         self.bot = bot
         self.native = bool(bot._native)
         """Whether every model steps in C++, so that the thread never waits for the interpreter."""
-        self.arrived = self.ready = 0
-        """Of the decision read last: when its event came and when it could be read, ns by the monotonic clock."""
+        self.arrived = self.ready = self.preempted = 0
+        """Of the decision read last: when its event came and when it could be read, ns by the monotonic clock; how
+        often the system had taken the core from the thread by then (Linux; else 0).
+        """
         if not self.native:
             warnings.warn(
                 "this lane waits for the interpreter: a model or a clock of the bot is Python's; load models with "
@@ -118,7 +120,9 @@ class Lane(_core.Lane):
         """Feed the events from a thread that is not Python's either, and return at once. What played before stops.
 
         pace: None as fast as the lane takes them, 1.0 as recorded, 2.0 twice as fast. due: (n,) nanoseconds from now at
-        which each is pushed, instead. :attr:`plays` says whether it still goes on.
+            which each is pushed, instead; below 0, as soon as all before it is done.
+
+        :attr:`plays` says whether it still goes on.
         """
         events = np.ascontiguousarray(events)
         if due is None:
@@ -142,7 +146,7 @@ class Lane(_core.Lane):
         told = self._poll()
         if told is None:
             return None
-        raw, self.arrived, self.ready, newly = told
+        raw, self.arrived, self.ready, newly, self.preempted = told
         return self.bot._received(raw, newly)
 
     def wait(self, timeout: float | None = None) -> Decision | None:
