@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from smartcore.bot.orchestrator import Orchestrator
     from smartcore.decide import Decision
 
-MEMORY_MB = 256.0
-"""For the engines and model states of symbols beside the orchestrator's own, some 1.5 MB each with all columns. Beyond,
-the symbol that was not asked for longest is forgotten; asked for again it begins anew, from what it is then given."""
 IDLE_S = 3600.0
 """A symbol not asked for in so long is forgotten."""
 _KEYS = ("position", "equity", "interval", "now")
@@ -31,10 +28,13 @@ _SLICE = 8192
 
 
 class Intelligence:
-    """What :meth:`Orchestrator.generate_trading_intelligence` asks: the bots by symbol, and whose turn it is."""
+    """What :meth:`Orchestrator.generate_trading_intelligence` asks: the bots by symbol, and whose turn it is.
+
+    A symbol takes some 1.5 MB with all columns. One that was forgotten begins anew, from what it is then given.
+    """
 
     def __init__(
-        self, bot: Orchestrator, concurrency: int, memory_mb: float = MEMORY_MB, idle_s: float = IDLE_S
+        self, bot: Orchestrator, concurrency: int, memory_mb: float = 256.0, idle_s: float = IDLE_S
     ) -> None:
         self._own = _Desk(bot)
         self._others: dict[str, _Desk] = {}

@@ -58,6 +58,7 @@ class Orchestrator(_core.Loop):
     horizon: after which an outcome counts, "10s"; by default that of the first model, else the policy's in bars.
     max_missing: largest share of a model's columns that may be unknown; with more its scores are not used.
     concurrency: calls of generate_trading_intelligence that work at the same time.
+    memory_mb: for the engines and model states of its other symbols; the one not asked for longest is forgotten.
     clock: monotonic nanoseconds, by which latency is measured. wall: nanoseconds UTC (``time.time_ns``), by which
         events that are stamped ahead of this machine are told; None, as in a replay: not known.
     fallback: a simpler model by the source ("sequence", "ensemble") it speaks for while that one's model raises or
@@ -85,6 +86,7 @@ class Orchestrator(_core.Loop):
         horizon: str | None = None,
         max_missing: float = 0.5,
         concurrency: int = 4,
+        memory_mb: float = 256.0,
         clock: Callable[[], int] = time.perf_counter_ns,
         wall: Callable[[], int] | None = None,
         fallback: Mapping[str, Steps] | None = None,
@@ -94,10 +96,12 @@ class Orchestrator(_core.Loop):
             raise ValueError(f"concurrency: {concurrency!r} is below 1")
         if not 0.0 <= max_missing <= 1.0:
             raise ValueError(f"max_missing: {max_missing!r} is not from 0 to 1")
+        if not memory_mb > 0.0:
+            raise ValueError(f"memory_mb: {memory_mb!r} is not above 0")
         if latency_ns is not None and latency_ns < 0:
             raise ValueError(f"latency_ns: {latency_ns!r} is below 0")
         self._options: dict[str, Any] = {"horizon": horizon, "max_missing": max_missing, "clock": clock, "wall": wall}
-        self._concurrency = concurrency
+        self._concurrency, self._memory_mb = concurrency, memory_mb
         self._intelligence: Intelligence | None = None
         self.engine = engine
         self.policy = policy = policy or Policy()
@@ -382,7 +386,7 @@ class Orchestrator(_core.Loop):
         if self._intelligence is None:
             from smartcore.bot.intelligence import Intelligence
 
-            self._intelligence = Intelligence(self, self._concurrency)
+            self._intelligence = Intelligence(self, self._concurrency, self._memory_mb)
         return await self._intelligence.answer(market_data, symbol, additional_context or {}, timeout)
 
 
