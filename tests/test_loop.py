@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import math
+import mmap
 import threading
 import time
 import weakref
@@ -171,6 +172,53 @@ def test_time_that_passes_can_be_given_again():
         got += raws([told.on_event(passing[0])])
         want += raws([timed.advance(ts)])
     assert got == want and len(want) >= 23
+
+
+def test_what_a_recorder_was_given_replays():
+    """Messages with levels and without, late ones, gaps, timers, decisions that were asked for."""
+    bot, flight = new(bars="1s", columns=COLUMNS), _core.Flight(mmap.mmap(-1, 16 << 20), capture=True)
+    bot._record(flight)
+    made, rng, ts = [], np.random.default_rng(3), T0
+    for i in range(600):
+        ts += int(rng.choice([0, 1, 40_000_000, 700_000_000]))
+        bids, asks = ([(100 + side * 0.1 * k, 1.0 + i % 7) for k in range(1, 4)] for side in (-1, 1))
+        what = rng.random()
+        if i == 0 or what < 0.05:
+            made.append(bot.on_depth_message(ts, bids, asks, snapshot=True, last_id=10 * i))
+        elif what < 0.5:
+            first, last = 10 * i - (9 if what < 0.4 else 4), 10 * i  # now and then something is missing between
+            made.append(bot.on_depth_message(ts, bids, asks if what < 0.3 else [], False, first, last))
+        elif what < 0.55:
+            made.append(bot.on_depth_message(ts, [], [], False, 10 * i - 9, 10 * i))
+        elif what < 0.6:
+            made.append(bot.on_depth_message(ts, bids, asks, False, 1, 2))  # known already
+        elif what < 0.75:
+            made.append(bot.advance(ts))
+        elif what < 0.8:
+            made.append(bot.decide())
+        else:
+            made.append(bot.on_trade(ts, 100.0, 1.0, 1))
+    taken, _ = flight.take(0, 10**6)
+    events = np.frombuffer(b"".join(item[2] for item in taken if len(item) == 3), sc.EVENT)
+    kept = [item[2] for item in taken if len(item) > 3]
+    again = new(bars="1s", columns=COLUMNS)
+    assert raws(made) == kept and len(kept) > 100
+    assert raws(again.run(events)) == kept
+    assert again.snapshot()[-8:] != b"" and again.scorecard == bot.scorecard and again.decisions == bot.decisions
+
+
+def test_a_decision_made_again_takes_what_events_do_not_say_from_the_one_before():
+    bot = Orchestrator(sc.Engine(COLUMNS, bars="1s"), policy=policy())  # its latency is measured
+    bot.equity, bot.position, bot.correlated, bot.health = 900.0, 2.0, 0.3, 80.0
+    events = quoted(12)
+    first = [(d.raw, bot._context()) for d in bot.run(events)]
+    again, made = Orchestrator(sc.Engine(COLUMNS, bars="1s"), policy=policy(), latency_ns=5), []
+    again._outside(first[0][1])
+    for decision in again.run(events):
+        made.append(decision.raw)
+        if len(made) < len(first):
+            again._outside(first[len(made)][1])
+    assert made == [raw for raw, _ in first] and len(made) > 8
 
 
 # ---- what is refused ----

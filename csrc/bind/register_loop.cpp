@@ -199,7 +199,7 @@ PyObject* take(PyObject* self, BoundLoop& bound, const Event& e) {
         refuse(fault);
         return nullptr;
     }
-    if (bound.loop->late(e.ts) && in_order(*bound.engine, e.ts) <= 0) return PyErr_Occurred() ? nullptr : Py_NewRef(Py_None);
+    if (bound.loop->late(e) && in_order(*bound.engine, e.ts) <= 0) return PyErr_Occurred() ? nullptr : Py_NewRef(Py_None);
     return answer(self, bound, bound.loop->on(e));
 }
 
@@ -269,7 +269,7 @@ PyObject* feed(PyObject* self, PyObject* const* args, Py_ssize_t n) {
             Event e;  // a copy: the array may begin anywhere
             std::memcpy(&e, bytes + at * static_cast<std::int64_t>(sizeof e), sizeof e);
             if ((fault = loop.refuse(e))) break;
-            if (loop.late(e.ts)) {
+            if (loop.late(e)) {
                 if ((late = !bound->engine->drop_late)) break;
                 ++bound->engine->state().dropped;
                 continue;

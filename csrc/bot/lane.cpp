@@ -262,7 +262,7 @@ void Lane::take(const Slot& slot) noexcept {
         fault_ = fault, fault_ts_ = e.ts;
         return;
     }
-    if (loop_.late(e.ts)) return count(late_);
+    if (loop_.late(e)) return count(late_);
     if (loop_.on(e, slot.arrived)) say(slot.arrived);
 }
 

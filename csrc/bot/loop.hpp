@@ -86,6 +86,7 @@ public:
     // passes (see `on`).
     Fault refuse(const Event& e) const noexcept;
     bool late(std::int64_t ts) const noexcept { return ts < engine_.state().ts; }
+    bool late(const Event& e) const noexcept { return late(e.ts) && !(e.kind == Type{} && (e.flags & kDecide)); }  // that may look back
 
     // One event that was not refused and is not late. `arrived` monotonic and `wall` UTC ns. True where a decision was made: see
     // decision(); call done() once it has been handed on. An event of kind 0 is advance(), with the flag kDecide decide(), so that

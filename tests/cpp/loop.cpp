@@ -102,7 +102,7 @@ std::vector<Event> stream(int n) {
 int play(Bot& bot, const std::vector<Event>& events, std::size_t from, std::size_t to) {
     int decisions = 0;
     for (std::size_t i = from; i < to; ++i) {
-        CHECK(!bot.loop.refuse(events[i]) && !bot.loop.late(events[i].ts));
+        CHECK(!bot.loop.refuse(events[i]) && !bot.loop.late(events[i]));
         if (!bot.loop.on(events[i])) continue;
         ++decisions;
         bot.loop.done();
