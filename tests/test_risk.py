@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given as examples
 from hypothesis import strategies as st
+from reference import sizing
 
 from smartcore import _core
 
@@ -301,3 +302,61 @@ def test_whatever_the_row_says_the_numbers_are_numbers(values, up, horizon, corr
     for name in ("var_95", "var_99", "es_95", "es_99", "adverse_excursion", "favourable_excursion"):
         assert 0 <= r[name] <= 1, name
     assert 0 <= r["size"] <= 1 and r["contracts"] >= 0 and 0.5 <= r["believed"] <= 1
+
+
+# ---- against its twin ----
+
+
+def test_equals_its_twin():
+    """3,000 moments of any policy, account and record: every number, and the same bound."""
+    rng, seen = np.random.default_rng(11), dict.fromkeys(BOUNDS, 0)
+    for _ in range(3000):
+        sigma = 10 ** rng.uniform(-5, -1.5)
+        row = {"fhs_500_sigma": sigma}
+        for tail in ("fhs_500_", "fhs_short_500_"):
+            v95, v99 = sigma * rng.uniform(1.2, 2), sigma * rng.uniform(2, 4)
+            row |= {tail + "var95": v95, tail + "var99": v99, tail + "es95": v95 * 1.4, tail + "es99": v99 * 1.3}
+        up, flat = rng.uniform(0, 1), rng.uniform(0, 0.9)
+        triple_up = up * (1 - flat)
+        side = int(np.sign(2 * up - 1))
+        policy = {
+            "horizon": 10 ** rng.uniform(-1, 2), "stop_sigmas": rng.uniform(0.3, 3),
+            "target_sigmas": rng.uniform(0.3, 4), "kelly_multiplier": rng.uniform(0.05, 1), "shrinkage": rng.uniform(0.3, 1),
+            "drawdown_share": 10 ** rng.uniform(-2, 1), "max_drawdown": rng.uniform(0.05, 0.5),
+            "max_var": 10 ** rng.uniform(-2.5, 0), "target_volatility": 10 ** rng.uniform(-2.5, 0),
+            "max_position": 10 ** rng.uniform(-1, 1), "max_correlated": rng.uniform(0.5, 10),
+            "max_contracts": float(rng.integers(1, 50)),
+        }  # fmt: skip
+        context = {
+            "price": 10 ** rng.uniform(-2, 5), "multiplier": rng.choice([1.0, 5.0, 50.0]),
+            "drawdown": rng.uniform(0, 0.04), "correlated": rng.uniform(-2, 2), "lot": rng.choice([1.0, 0.1, 0.001]), "fee_bps": rng.uniform(-0.5, 3),
+        }  # fmt: skip
+        context["equity"] = context["price"] * context["multiplier"] * 10 ** rng.uniform(0, 3)
+        context["min_size"] = context["lot"] * rng.integers(1, 5)
+        moves = 10 ** rng.uniform(0, 4)
+        hits = moves * rng.uniform(0.5, 0.65)
+        calibrated = int(rng.random() < 0.95)
+        card = record(moves, hits, hits)  # as often right as stated
+        out = decide(triple_up, flat, card, row, context, calibrated, **policy)
+        r = out["risk"]
+        trust = moves / (moves + 100)
+        reliability = policy["shrinkage"] + trust * (1 - policy["shrinkage"])
+        p = sizing.believed(float(out["confidence"]), reliability, moves, hits)
+        move, cost = float(out["probabilities"][0] + out["probabilities"][2]), 2e-4 * context["fee_bps"]
+        told = sizing.size(row, side, p, move, cost, bool(calibrated), context, policy)
+        assert r["believed"] == pytest.approx(p, rel=1e-9)
+        edge, _ = sizing.payoff(float(out["confidence"]), move, told["stop"], told["target"], cost)
+        assert r["edge_bps"] == pytest.approx(1e4 * edge, rel=1e-6, abs=1e-9)
+        allowed = out["signal"] != 2  # a decision to hold keeps what could be lost, and holds nothing
+        for name, value in told.items():
+            if name in ("size", "contracts") and allowed:
+                assert r[name] == pytest.approx(value, rel=1e-6, abs=1e-12), name
+            elif name == "bound":
+                assert not allowed or bound(r) == value
+            elif name not in ("size", "contracts", "kelly"):
+                assert r[name] == pytest.approx(value, rel=1e-9), name
+        kelly = told["kelly"] if calibrated else math.nan
+        assert r["kelly"] == pytest.approx(kelly, rel=1e-6, abs=1e-12, nan_ok=True)
+        seen[bound(r)] += 1
+    for name in set(BOUNDS) - {"none", "unknown_risk", "reduce_only"}:
+        assert seen[name] > 10, seen
