@@ -321,7 +321,8 @@ def test_equals_its_twin():
         side = int(np.sign(2 * up - 1))
         policy = {
             "horizon": 10 ** rng.uniform(-1, 2), "stop_sigmas": rng.uniform(0.3, 3),
-            "target_sigmas": rng.uniform(0.3, 4), "kelly_multiplier": rng.uniform(0.05, 1), "shrinkage": rng.uniform(0.3, 1),
+            "target_sigmas": rng.uniform(0.3, 4), "kelly_multiplier": rng.uniform(0.05, 1),
+            "shrinkage": rng.uniform(0.3, 1),
             "drawdown_share": 10 ** rng.uniform(-2, 1), "max_drawdown": rng.uniform(0.05, 0.5),
             "max_var": 10 ** rng.uniform(-2.5, 0), "target_volatility": 10 ** rng.uniform(-2.5, 0),
             "max_position": 10 ** rng.uniform(-1, 1), "max_correlated": rng.uniform(0.5, 10),
@@ -329,7 +330,8 @@ def test_equals_its_twin():
         }  # fmt: skip
         context = {
             "price": 10 ** rng.uniform(-2, 5), "multiplier": rng.choice([1.0, 5.0, 50.0]),
-            "drawdown": rng.uniform(0, 0.04), "correlated": rng.uniform(-2, 2), "lot": rng.choice([1.0, 0.1, 0.001]), "fee_bps": rng.uniform(-0.5, 3),
+            "drawdown": rng.uniform(0, 0.04), "correlated": rng.uniform(-2, 2), "lot": rng.choice([1.0, 0.1, 0.001]),
+            "fee_bps": rng.uniform(-0.5, 3),
         }  # fmt: skip
         context["equity"] = context["price"] * context["multiplier"] * 10 ** rng.uniform(0, 3)
         context["min_size"] = context["lot"] * rng.integers(1, 5)
