@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 import smartcore as sc
 from smartcore import _core
+from smartcore.decide import Policy
 from smartcore.market import readers
 from smartcore.market.events import Kind, merge
 
@@ -51,12 +52,16 @@ QUEUES = (0.25, 1.0, 3.0, 10.0, 30.0)
 """Sizes, in usual queues at the touch: the average of both sides over about a minute."""
 SCORED = 3
 """Of these, the smallest ones are those of the tables of quantiles: all recordings hold them."""
+BOT_LATENCIES = (10.0, 100.0, 1000.0)
+BOT_QUANTILES = (0.75, 0.9, 0.99)
 ORDERS = 4000
 BLOCK = 50
 """Orders that the bootstrap moves about together."""
 DRAWS = 2000
 BOOK = tuple(name for name, _, _ in _core.COLUMNS["book"])
 COLUMNS = (*BOOK, "relative_depth_l1_60s_bid", "relative_depth_l1_60s_ask")
+IMPACTS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
+"""Of Y of the square-root law, which is 1 unless told: what would have been best on the first half."""
 OURS = "advice, with its record"
 
 
@@ -161,9 +166,9 @@ def advised(of: Orders, order: int, size: float, ms: float, policy: NDArray[Any]
     return np.frombuffer(told, _core.DECISION["execution"])[0]
 
 
-def means(of: Orders) -> NDArray[np.float64]:
+def means(of: Orders, impact: float = 1.0) -> NDArray[np.float64]:
     """(n, len(QUEUES)): predicted mean of each order at each size."""
-    rule = policy(0.5)
+    rule = policy(0.5, impact)
     return np.array([[advised(of, i, q, 0, rule, 0)["slippage_bps"] for q in of.size[i]] for i in range(len(of.ts))])
 
 
@@ -236,6 +241,11 @@ def interval(hits: NDArray[np.bool_], seed: int = 3) -> tuple[float, float]:
 def judge(of: Orders) -> dict[str, Any]:
     told: dict[str, Any] = {"orders": len(of.ts), "scored": int(of.late.sum()), "sizes": [], "latencies": []}
     late, predicted = of.late, means(of)
+    beyond = {impact: means(of, impact) for impact in IMPACTS}
+    early = np.isfinite(of.slip[0]) & ~late[:, None]
+    off = {impact: float(np.abs(mean - of.slip[0])[early].mean()) for impact, mean in beyond.items()}
+    best = min(IMPACTS, key=lambda impact: (round(off[impact], 9), abs(impact - 1)))  # 1 where nothing tells
+    told["impact"] = best
     half, walk = np.maximum(of.book[:, 0], 0) / 2, predicted[np.arange(len(of.ts)), of.choice]
     for k, queues in enumerate(QUEUES):
         real = of.slip[0, :, k]
@@ -244,6 +254,7 @@ def judge(of: Orders) -> dict[str, Any]:
             continue
         flat = np.full(len(half), half[~late].mean())
         rules = {"advice": predicted[:, k], "former": former(of, of.size[:, k], 0, 0)[0], "half": flat}
+        rules["fitted"] = beyond[best][:, k]
         told["sizes"].append({
             "queues": queues, "held": float(held.sum() / late.sum()), "real": float(real[held].mean()),
             "bias": {name: float((mean - real)[held].mean()) for name, mean in rules.items()},
@@ -263,6 +274,32 @@ def judge(of: Orders) -> dict[str, Any]:
             })  # fmt: skip
         told["latencies"].append(one)
     return told
+
+
+# ---- through the bot ---------------------------------------------------------------------------------
+
+
+def through_the_bot(events: NDArray[np.void], ms: float, quantile: float) -> dict[str, Any]:
+    """A bot on the whole recording, deciding every 100 ms; what its tolerances covered, walked here once more."""
+    policy = Policy(every="100ms", slippage_quantile=quantile, participation=1.0, min_votes=1)
+    bot = sc.Orchestrator(sc.Engine(["ofi_l1_10s", *BOOK]), policy=policy, latency_ns=int(ms * 1e6))
+    said = [(d.ts, 1 if d.score > 0 else -1, d.execution) for d in bot.run(events) if d.score and d.execution.slice]
+    engine, done, ts, hits = sc.Engine(["spread"]), 0, events["ts"], []
+    for at, side, execution in said:
+        end = int(np.searchsorted(ts, at + int(ms * 1e6), "right"))
+        if end > done:
+            engine.run(events[done:end])
+            done = end
+        mid = execution.reservation_price  # nothing is held, so it is the mid that the bot saw
+        bps = engine.book.slippage(side, execution.slice, mid) if mid else np.nan
+        hits.append(bps <= execution.slippage_tolerance_bps if bps == bps else np.nan)
+    late = np.array(hits[len(hits) // 2 :], np.float64)
+    scored = late[np.isfinite(late)] > 0
+    card = bot.scorecard.scores().slippage
+    return {
+        "ms": ms, "quantile": quantile, "scored": len(scored), "coverage": float(scored.mean()),
+        "interval": interval(scored), "own": float(card.coverage),
+    }  # fmt: skip
 
 
 # ---- the page ----------------------------------------------------------------------------------------
@@ -312,17 +349,35 @@ def page(result: dict[str, Any]) -> str:
         "", "## The mean, at once", "",
         "Mean of what walking the whole recorded book costs, and mean absolute error of what was predicted from its "
         "ten best levels (beyond them, the square-root law with Y = 1), by the former formula, and by half the mean "
-        "spread of the first half. *held*: orders that the recording can fill; where few, they are the cheap ones.", "",
-        "| recording | size, usual queues | held | cost | advice | bias | former | half a spread |",
-        "| --- " + "| ---: " * 7 + "|",
+        "spread of the first half; *fitted Y* is what the first half liked best. *held*: orders that the recording "
+        "can fill; where few, they are the cheap ones.", "",
+        "| recording | size, usual queues | held | cost | advice | bias | fitted Y | advice with it | former | half a "
+        "spread |",
+        "| --- " + "| ---: " * 9 + "|",
     ]  # fmt: skip
     for name, told in sets.items():
         for s in told["sizes"]:
             mae = s["mae"]
             lines.append(
                 f"| {name} | {s['queues']:g} | {s['held']:.2f} | {s['real']:.3f} | {mae['advice']:.3f} "
-                f"| {s['bias']['advice']:+.3f} | {mae['former']:.3f} | {mae['half']:.3f} |"
+                f"| {s['bias']['advice']:+.3f} | {told['impact']:g} | {mae['fitted']:.3f} | {mae['former']:.3f} "
+                f"| {mae['half']:.3f} |"
             )
+    lines += [
+        "", "## Through the bot", "",
+        "An orchestrator on each recording decides every 100 ms; it walks the book after the latency it was given, and "
+        "its record moves the tolerance. Coverage of the second half of its decisions, each walked once more outside "
+        "of it; in round brackets what the bot itself says at the end, of about its last 700.", "",
+        "| recording | latency, ms | " + " | ".join(f"{q:g}" for q in BOT_QUANTILES) + " |",
+        "| --- | ---: |" + " ---: |" * len(BOT_QUANTILES),
+    ]  # fmt: skip
+    for name, told in sets.items():
+        for ms in BOT_LATENCIES:
+            ran = [one for one in told["bot"] if one["ms"] == ms]
+            cells = [
+                f"{b['coverage']:.3f} [{b['interval'][0]:.3f}, {b['interval'][1]:.3f}] ({b['own']:.3f})" for b in ran
+            ]
+            lines.append(f"| {name} | {ms:g} | {' | '.join(cells)} |")
     lines += ["", "## Recordings", ""]
     for name, told in sets.items():
         lines.append(f"- {name}: {SOURCES[name][0]}; orders {told['orders']:,}, scored {told['scored']:,}")
@@ -343,7 +398,9 @@ def main() -> None:
             result["missing"].append(name)
             continue
         events = events_of(name, 120 if told.quick else 1800)
-        result["sets"][name] = judge(orders(events, 400 if told.quick else ORDERS))
+        judged = judge(orders(events, 400 if told.quick else ORDERS))
+        judged["bot"] = [through_the_bot(events, ms, q) for ms in BOT_LATENCIES for q in BOT_QUANTILES]
+        result["sets"][name] = judged
         print(f"{name} done", flush=True)
     folder = told.results or (ROOT / "out" / "results" if told.quick else ROOT / "bench" / "results")
     jobs.publish(folder, "slippage", result, page(result))

@@ -477,3 +477,31 @@ def test_advice_becomes_slices() -> None:
     assert hasty[0].size > 2 * 20 / count and lots(hasty, 0.001) == 20_000
     along = schedule.advised(replace(many, schedule=Schedule.VWAP), 20.0, curve=[1, 3], jitter=0.0)
     assert [s.size for s in along] == [5.0, 15.0]
+
+
+def test_a_bot_scores_its_own_tolerances_by_the_book_at_arrival() -> None:
+    """What its scorecard says at the end is what walking another engine's book after the latency says."""
+    from smartcore.market.simulator import simulate
+
+    events = simulate(60, 5, "mixed").events
+    wait = 20_000_000
+    bot = sc.Orchestrator(sc.Engine([*BOOK, "ofi_l1_10s"]), policy=Policy(every="50ms", min_votes=1), latency_ns=wait)
+    said = [d for d in bot.run(events) if d.score and d.execution.slice]
+    count = covered = 0.0
+    fade = 0.5 ** (1 / 500)
+    ts, engine, done = events["ts"], sc.Engine(["spread"]), 0
+    for d in said:
+        at = d.ts + wait
+        end = int(np.searchsorted(ts, at, "right"))
+        if end > done:
+            engine.run(events[done:end])
+            done = end
+        if at < ts[-1]:
+            mid = d.execution.reservation_price  # nothing is held, so it is the mid that the bot saw
+            assert mid is not None and d.execution.slice is not None
+            bps = engine.book.slippage(1 if d.score > 0 else -1, d.execution.slice, mid)
+            count, covered = fade * count + 1, fade * covered + (bps <= d.execution.slippage_tolerance_bps)
+    told = bot.scorecard.scores().slippage
+    assert count > 300
+    assert told.calls == pytest.approx(count, rel=1e-9)
+    assert told.coverage == pytest.approx(covered / count, rel=1e-9)
