@@ -29,6 +29,8 @@ STATES = (
 without a direction is called ranging whether it is pulled back or a random walk."""
 NAME_OF = np.array([0, 1, 2, 2, 3, 3, 4, 4, 5, 6])
 """The position in NAMES of each state."""
+STRENGTHS = (0.7, 1.0, 1.5)
+"""What the tables are made for: see :func:`law`."""
 PULL = 20
 """Ranging prices are pulled to their exponential average of this length."""
 WICK = 0.45
