@@ -137,7 +137,9 @@ class Policy:
     """Distances in standard deviations of the return over the horizon."""
     kelly_multiplier: float = 0.25
     shrinkage: float = 0.75
-    """How much of the distance from a coin flip is believed for Kelly until the scorecard has measured it."""
+    """How much of the distance from a coin flip is believed for Kelly until the scorecard has measured it. Then
+    the doubt that the length of the record leaves takes its share (Baker and McHale 2013).
+    """
     max_position: float = 0.25
     """Position value as a fraction of equity; above 1 is leverage."""
     max_drawdown: float = 0.20
