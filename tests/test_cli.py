@@ -111,6 +111,8 @@ def test_run_on_bars(bars_file, tmp_path):
     assert d["events"] == d["decisions"] == 400 and d["bars"] is None and d["models"] == []
     assert d["passed"] and {check["name"] for check in d["checks"]} == {"every event taken", "decisions throughout"}
     self_contained(out.read_text())
+    again = document("replay", "--all", "--journal", tmp_path / "run.journal")
+    assert again["exact"] and [part["decisions"] for part in again["parts"]] == [d["decisions"]]
     last = document("why", "last", "--journal", tmp_path / "run.journal")
     assert last["decision"]["ts"] == (1_700_000_000 + 60 * 400) * SECOND
     assert last["policy"]["every"] == "bar" and len(last["row"]) == len(sc.FeatureSet.default())

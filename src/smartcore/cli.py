@@ -1,5 +1,5 @@
-"""``smartcore demo | run | train | export | features | audit | why | version``. Every command takes ``--json``: one
-document on standard output, nothing else.
+"""``smartcore demo | run | train | export | features | audit | why | replay | version``. Every command takes
+``--json``: one document on standard output, nothing else.
 
 Exit codes: 0 done, 1 a check failed, 2 something asked for cannot be had (the message says what), 130 interrupted.
 """
@@ -102,6 +102,7 @@ def run(options: argparse.Namespace) -> int:
         bars=bars,
         page=options.report,
         journal=options.journal,
+        keep_events=options.keep_events,
     )
     return _done(options, {"data": str(source), **found, "took_s": round(time.monotonic() - began, 2)})
 
@@ -460,6 +461,65 @@ def explain(options: argparse.Namespace) -> int:
     return _done(options, {"id": wanted, **told.to_dict()})
 
 
+def replay(options: argparse.Namespace) -> int:
+    """Decisions of a journal made again, from what is kept of them or from a snapshot and the events."""
+    from smartcore.bot import console, rerun
+    from smartcore.bot.journal import Journal
+
+    if bool(options.id) == options.all:
+        raise Refused("which decision? give its id, or --all")
+    path = options.journal or os.environ.get("SMARTCORE_JOURNAL")
+    if not path:
+        raise Refused("which journal? give --journal FILE or set SMARTCORE_JOURNAL")
+    screen, journal = console.Screen(options.json), Journal(path, readonly=True)
+    given = _events(options, options.events, screen)[0] if options.events else None
+
+    def progress(done: int) -> None:
+        if done % 1000 == 0:
+            screen.progress(f"{done:,} decisions")
+
+    parts = []
+    if options.id:
+        entry = next(iter(journal.last(1)), None) if options.id == "last" else journal.find(options.id)
+        if entry is None:
+            raise Refused(f"no decision {options.id!r} in {path}")
+        sequence = entry.decision.sequence
+        spans: dict[int, tuple[int, int | None]] = {entry.number: (sequence, sequence)}
+        parts.append(rerun.decide_again([entry]))
+    else:
+        spans = dict.fromkeys(journal.runs, (0, None))
+        if not options.consistency:
+            parts.append(rerun.decide_again(journal, progress))
+    runs = journal.runs
+    for number, (first, last) in spans.items():
+        if journal.snapshot_of(number, first) is None:
+            if given is not None or options.consistency:
+                raise Refused(f"run {number} has no snapshot to go on from: it is kept by Journal(..., events=True)")
+            continue
+        models = _models_of(runs[number][0], options.models)
+        parts.append(rerun.replay(journal, number, models, first=first, last=last, events=given, progress=progress))
+    screen.done()
+    exact = all(part.exact for part in parts)
+    for part in parts:
+        for line in part.lines:
+            screen.line(line)
+    done = {"journal": str(path), "exact": exact, "passed": exact, "parts": [part.to_dict() for part in parts]}
+    return _done(options, done)
+
+
+def _models_of(run: Any, names: str | None) -> list[Any]:
+    """The models that a run was made with: by the files that are named, else shipped ones of its names."""
+    if names is not None:
+        return _models(names)
+    from smartcore.models import builtin
+
+    known = builtin()
+    strange = [model["name"] for model in run.models if model["name"] not in known]
+    if strange:
+        raise Refused(f"models {', '.join(strange)} are not shipped: name their files with --models")
+    return [sc.Model.load(model["name"]) for model in run.models]
+
+
 def version(options: argparse.Namespace) -> int:
     """The version, and how the core was built."""
     import numpy as np
@@ -697,6 +757,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--symbol", help="name of the instrument (default: the file's)")
     sub.add_argument("--report", metavar="FILE", help="write the HTML report here")
     sub.add_argument("--journal", metavar="FILE", help="write each decision to this journal")
+    sub.add_argument("--keep-events", action="store_true", help="the events too, for smartcore replay")
     bot(sub, 2.0)
 
     sub = command("train", train, "a model from a recording: trained, judged beside what costs nothing to know, saved")
@@ -781,6 +842,17 @@ def parser() -> argparse.ArgumentParser:
         help="shap: exact, of trees; sampled and lime: of any file without memory; gradients: of trained nets",
     )  # fmt: skip
     sub.add_argument("--plot", metavar="FILE", help="write the picture here, PNG or SVG")
+
+    sub = command("replay", replay, "decisions of a journal made again: equal to the last bit, or what differs")
+    sub.add_argument("id", nargs="?", help='id of a decision, or "last"')
+    sub.add_argument("--all", action="store_true", help="every decision of the journal")
+    sub.add_argument("--journal", metavar="FILE", help="the journal (default: $SMARTCORE_JOURNAL)")
+    sub.add_argument("--events", metavar="FILE", help="the recording, where the journal did not capture the events")
+    sub.add_argument("--models", metavar="FILES", help="those of the run, with commas (default: shipped ones by name)")
+    sub.add_argument(
+        "--consistency", action="store_true", help="only from snapshots: each column online against recomputed, in ulp"
+    )
+    recorded(sub)
 
     command("version", version, "the version, and how the core was built")
     return top

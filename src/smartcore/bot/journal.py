@@ -46,7 +46,7 @@ LAYOUT = 2
 
 _APPENDED = ("runs", "decisions", "scorecards", "events", "snapshots", "drops")
 _TABLES = (*_APPENDED, "rings")
-_INSERT = f"INSERT INTO decisions VALUES (NULL{', ?' * 16})"
+_INSERT = f"INSERT INTO decisions VALUES (NULL{', ?' * 17})"
 _BATCH, _LITTLE = 256, 16
 _LEAST = 1 << 18
 
@@ -73,7 +73,7 @@ class Recent:
         """All that are left, the oldest first."""
         image = bytes(self._memory)
         found = Flight.read(image, self.flight.tail)  # what was overwritten while it was copied is before the tail now
-        return [_entry(item, item[5], self.run) for item in found[0]] if found else []
+        return [_entry(item, item[5], self.run, 0) for item in found[0]] if found else []
 
     def find(self, decision_id: str) -> Entry | None:
         """The decision of this id, or None."""
@@ -471,7 +471,7 @@ class Journal:
                     records = {"DECISION": decision, "CONTEXT": context, "GIVEN": given}
                     records["SCORECARD"] = card_of(card, run.layouts["SCORECARD"].itemsize)
                     values_ = np.frombuffer(whole(row, 8 * len(run.columns)), "<f8")
-                    yield Entry(run, records, values_, events)
+                    yield Entry(run, records, values_, events, number)
                 yield from waiting if last is None else ()
             except (sqlite3.Error, KeyError, ValueError, TypeError, EOFError) as error:
                 raise InvalidData(f"{self.path}: damaged: {error}") from error
@@ -510,6 +510,24 @@ class Journal:
         """The newest ``count`` decisions, oldest of them first."""
         found = self._entries("ORDER BY n DESC LIMIT ?", (count,), last=count)
         return [entry for entry, _ in zip(found, range(count), strict=False)][::-1]
+
+    def of_run(self, number: int, first: int = 0, last: int | None = None) -> Iterator[Entry]:
+        """Decisions number ``first`` to ``last`` (by default all further ones) of a run, in their order."""
+        until = 2**62 if last is None else last
+        where = "WHERE run = ? AND sequence BETWEEN ? AND ? ORDER BY sequence"
+        for entry in self._entries(where, (number, first, until)):
+            if entry.number == number and first <= entry.decision.sequence <= until:
+                yield entry
+
+    @property
+    def runs(self) -> dict[int, tuple[Run, int]]:
+        """By number: who decided, and how many decisions are written down (not those still in a ring)."""
+        if not self._closed:
+            self.flush()
+        with self._reading() as connection:
+            counts = dict(connection.execute("SELECT run, count(*) FROM decisions GROUP BY run").fetchall())
+            rows = connection.execute("SELECT * FROM runs").fetchall()
+            return {row[0]: (Run.from_row(row[1:]), counts.get(row[0], 0)) for row in rows}
 
     def snapshot_of(self, run: int, sequence: int) -> tuple[int, int, int, bytes] | None:
         """The last kept state of a run from which decision number ``sequence`` is still to come: how many events it had
@@ -617,7 +635,7 @@ def _waiting(connection: sqlite3.Connection, number: int, image: bytes, run: Run
     for item in found[0]:
         if len(item) == 7:
             card = item[5] or card
-            out.append(_entry(item, card, run))
+            out.append(_entry(item, card, run, number))
     return out
 
 
@@ -630,10 +648,10 @@ def _last_card(connection: sqlite3.Connection, number: int) -> int | None:
 # ---- rows ----
 
 
-def _entry(item: tuple[Any, ...], card: bytes, run: Run) -> Entry:
+def _entry(item: tuple[Any, ...], card: bytes, run: Run, number: int) -> Entry:
     _, events, decision, context, given, _, row = item
     records = {"DECISION": decision, "CONTEXT": context, "GIVEN": given, "SCORECARD": card}
-    return Entry(run, records, np.frombuffer(row, "<f8"), events)
+    return Entry(run, records, np.frombuffer(row, "<f8"), events, number)
 
 
 def _insert(connection: sqlite3.Connection, table: str, *values: Any) -> int:
@@ -666,6 +684,7 @@ def _rows(items: list[Any], cards: list[int], run: Run, number: int, pack: bool)
             stopped,
             price if price == price else None,
             latency if latency >= 0 else None,
+            sequence,
             events,
             card,
             decision,

@@ -212,6 +212,19 @@ class Orchestrator(_core.Loop):
             flight = self.journal.open(self._run)
             self._retire = weakref.finalize(self, self.journal.retire, flight)
             self._record(flight)
+            self._flight = flight
+            if self.journal.events:
+                self.checkpoint()
+
+    def checkpoint(self) -> None:
+        """Keep :meth:`snapshot` in the journal, so that later decisions are replayed from here. One is kept at the
+        start where the journal keeps events; a bot that runs for days makes more, when it has some milliseconds.
+
+        Raises ValueError without a journal.
+        """
+        if self.journal is None:
+            raise ValueError("journal: there is none to keep a snapshot in")
+        self.journal.snapshot(self._flight, self.snapshot(), self.ts, self.decisions)
 
     # ---- how things stand ----
 
@@ -336,6 +349,8 @@ class Orchestrator(_core.Loop):
         except ValueError as error:
             raise CorruptSnapshot(f"the snapshot cannot be restored: {error}") from error
         bot.rename(header["symbol"])
+        if bot.journal is not None and bot.journal.events:
+            bot.checkpoint()
         return bot
 
     # ---- other symbols, and one call that answers ----

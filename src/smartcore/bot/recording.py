@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from smartcore.bot import console, report
 from smartcore.bot.console import Screen
 from smartcore.bot.demo import SIMULATED
+from smartcore.bot.journal import Journal
 from smartcore.bot.orchestrator import Orchestrator
 from smartcore.bot.session import Session, checks, machine
 from smartcore.decide import Policy
@@ -44,8 +46,10 @@ def run(
     bars: str | None,
     page: str | None,
     journal: str | None,
+    keep_events: bool = False,
 ) -> dict[str, Any]:
-    """Feed ``events``, check the book they leave, write the report ``page`` and the ``journal`` where asked for.
+    """Feed ``events``, check the book they leave, write the report ``page`` and the ``journal`` where asked for, with
+    the events in it if ``keep_events``.
 
     Returns all figures as plain JSON types; "passed" says whether the checks did.
     """
@@ -63,7 +67,10 @@ def run(
     default = FeatureSet.default()
     more = {column for model in models for column in model.contract.columns} - set(default.columns)
     columns = FeatureSet([*default.columns, *sorted(more)]) if more else default
-    with Orchestrator(Engine(columns, instrument=symbol, bars=bars), *models, policy=policy, journal=journal) as bot:
+    with ExitStack() as closing:
+        record = closing.enter_context(Journal(journal, events=keep_events)) if journal else None
+        engine = Engine(columns, instrument=symbol, bars=bars)
+        bot = closing.enter_context(Orchestrator(engine, *models, policy=policy, journal=record))
         every = policy.interval_ns / 1e9 or max(length / max(1, int(kinds[Kind.BAR])), 1e-9)
         spent, found = console.play(bot, events, session, screen, int(length / every), "replaying")
     checked = checks(bot.engine, events, session)

@@ -27,9 +27,11 @@ CREATE TABLE IF NOT EXISTS runs (
 CREATE TABLE IF NOT EXISTS decisions (
     n INTEGER PRIMARY KEY, run INTEGER NOT NULL REFERENCES runs, id TEXT NOT NULL, symbol TEXT NOT NULL,
     ts INTEGER NOT NULL, signal TEXT NOT NULL, confidence REAL NOT NULL, quality TEXT NOT NULL, stopped_by TEXT,
-    price REAL, latency_ns INTEGER, events INTEGER NOT NULL, scorecard INTEGER NOT NULL REFERENCES scorecards,
+    price REAL, latency_ns INTEGER, sequence INTEGER NOT NULL, events INTEGER NOT NULL,
+    scorecard INTEGER NOT NULL REFERENCES scorecards,
     decision BLOB NOT NULL, context BLOB NOT NULL, given BLOB NOT NULL, row BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS decisions_id ON decisions (id);
+CREATE INDEX IF NOT EXISTS decisions_sequence ON decisions (run, sequence);
 CREATE TABLE IF NOT EXISTS scorecards (
     n INTEGER PRIMARY KEY, run INTEGER NOT NULL REFERENCES runs, record BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS events (
@@ -111,6 +113,8 @@ class Entry:
     """Values of ``run.columns`` at the decision, NaN unknown."""
     events: int
     """How many the engine had taken before."""
+    number: int = 0
+    """Of the run in its journal, 0 without one."""
 
     def record(self, name: str) -> bytes:
         """The bytes of one as this version has them."""

@@ -127,7 +127,9 @@ class Whatif:
                 also = f" (once {_list(self.eased)} passed)" if self.eased else ""
                 why = "; ".join(reason.text for reason in self.stuck)
                 lines.append(f"no other limit would have made it a trade{also}: {why}")
-        if self.thresholds:
+        elif d.signal == Signal.HOLD:
+            lines.append("no direction: whatever the limits, there was nothing to trade on")
+        if self.thresholds and d.lean:
             flips = {*self.thresholds.values(), d.signal}
             told = ", ".join(f"{at:.2f} {signal}" for at, signal in sorted(self.thresholds.items()))
             same = f"{d.signal} at any confidence asked from {min(self.thresholds):.2f} to {max(self.thresholds):.2f}"
@@ -164,6 +166,7 @@ class _Given:
 
 
 _UP, _DOWN = np.inf, -np.inf
+_BOUNDS = tuple(Bound)
 _LIMITS = {
     "clock": ("max_clock_skew_s",),
     "feed": ("max_silence", "max_frozen_s", "max_duplicates"),
@@ -196,7 +199,7 @@ def _pass(given: _Given, reason: Reason) -> bool:
         if value is None or value < 0:
             context["as_of"] = context["ts"]
         else:
-            policy["max_age_s"] = value
+            policy["max_age_s"] = _UP
     elif gate == "book_fresh":
         context["book_stale"] = 0
     elif gate == "book_uncrossed":
@@ -209,7 +212,7 @@ def _pass(given: _Given, reason: Reason) -> bool:
     elif gate == "calibrated":
         policy["uncalibrated"] = _ALL
     elif gate == "drawdown" and value is not None:
-        policy["max_drawdown"] = np.nextafter(value, 2.0) + 1e-6
+        policy["max_drawdown"] = max(1.0, 2 * value)  # at less, what is left of the budget would leave no size
     elif gate == "spread":
         policy["max_spread_bps"], policy["require_book"] = _UP, 0
     elif gate == "regime":
@@ -218,8 +221,10 @@ def _pass(given: _Given, reason: Reason) -> bool:
         step = value - reason.limit - 1e-12
         for name in ("min_confidence", "threshold_low", "threshold_high"):
             policy[name] += step
-    elif gate == "size" and tuple(Bound)[reason.bits] in _CAPS:
-        policy[_CAPS[tuple(Bound)[reason.bits]]] = _UP
+    elif gate == "size" and _BOUNDS[reason.bits] in _CAPS:
+        policy[_CAPS[_BOUNDS[reason.bits]]] = _UP
+    elif gate == "size" and _BOUNDS[reason.bits] == Bound.EXCHANGE:
+        context["lot"] = context["min_size"] = 1e-9
     else:
         return False
     return True
