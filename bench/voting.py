@@ -2,8 +2,9 @@
 
     python bench/voting.py             # bench/results/voting.{json,md}; about two minutes
 
-The two shipped models, structure and technical votes through the whole bot on the simulated market that the models were
-trained for (held-out seeds), a decision a second, judged 10 s later. Moves within the models' thresholds count for none.
+The two shipped models, structure and technical votes through the whole bot on the simulated market that the models
+were trained for (held-out seeds), a decision a second, judged 10 s later. Moves within the models' thresholds count for
+none.
 Brier score and log loss are of the direction given a move; ECE is over ten bins of equal mass. "raw" is before the
 scorecard's recalibration, which learns as it goes.
 """
@@ -88,9 +89,11 @@ def main() -> None:
         found[name] = {which: judged(parts, which) for which in ("raw", "recalibrated")}
     page = [
         "# Three ways of voting, on the simulated market", "",
-        f"`python bench/voting.py`: {len(seeds)} markets of {seconds:,} s, a decision a second, judged {HORIZON} s later; "
-        f"smartcore {sc.__version__}, {platform.machine()}. Calls that leant somewhere, of moves beyond the thresholds.", "",
-        "| sources | calls | right % | stated raw % | Brier raw | log loss raw | ECE raw | recalibrated: stated % | Brier | ECE |",
+        f"`python bench/voting.py`: {len(seeds)} markets of {seconds:,} s, a decision a second, judged {HORIZON} s "
+        f"later; smartcore {sc.__version__}, {platform.machine()}. Calls that leant somewhere, of moves beyond the "
+        "thresholds.", "",
+        "| sources | calls | right % | stated raw % | Brier raw | log loss raw | ECE raw | "
+        "recalibrated: stated % | Brier | ECE |",
         "| --- |" + " ---: |" * 9,
     ]  # fmt: skip
     for name, both in found.items():

@@ -67,6 +67,9 @@ class Policy:
     One loud source cannot outvote two quiet ones.
     "stacked": the logarithmic pool: log-odds add up by weight. How sharp the sum shall be is learnt: the scorecard's
     slope of recalibration acts on just those log-odds (Satopaa et al. 2014, doi:10.1016/j.ijforecast.2013.09.009).
+
+    Measured on simulated markets (``bench/voting.py``) the first and the last are alike and better than any source
+    alone; the majority is a little less sharp.
     """
 
     min_confidence: float = 0.55
@@ -114,7 +117,7 @@ class Policy:
     """
     max_jump: float = 8.0
     """Largest move of the last bar, in deviations by the bipower variation of the bars before it (Lee and Mykland
-    2008).
+    2008). Of recorded minutes of BTC and SOL 0.05 and 0.09 % were larger.
     """
     max_outlier: float = 12.0
     """Largest distance of the price from its median of 100 bars, in median absolute deviations."""
