@@ -248,7 +248,7 @@ void Loop::conclude(std::int64_t ts, std::int64_t start, std::int64_t wall) noex
     } else {
         // What has gone by, and what deciding took the last time.
         c.latency_ns = setup_.latency_ns >= 0 ? setup_.latency_ns : before_ - start_ + s_.decide_ns;
-        c.clock_skew_s = wall == kUnread ? kNaN : static_cast<double>(ts - wall) * 1e-9;
+        c.clock_skew_s = check_ts(wall) ? kNaN : static_cast<double>(ts - wall) * 1e-9;
         c.health = account.health;
         c.position = account.position, c.equity = account.equity, c.equity_known = account.equity_known;
         c.drawdown = account.drawdown(), c.correlated = account.correlated;

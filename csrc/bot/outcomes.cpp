@@ -11,7 +11,14 @@ namespace smartcore {
 
 using namespace decide;
 
-Outcomes::Outcomes(const Rule& rule) : rule_(rule), calls_(kCalls), fills_(kFills) {}
+namespace {
+
+// Of times that are added up: so long that none of them matters, so short that no sum overflows.
+std::int64_t span(double ns) noexcept { return ns < 5e17 ? ns > 0 ? static_cast<std::int64_t>(ns) : 0 : 500'000'000'000'000'000; }
+
+}  // namespace
+
+Outcomes::Outcomes(const Rule& rule) : rule_(rule), calls_(ring<Call>(kCalls)), fills_(ring<Fill>(kFills)) {}
 
 void Outcomes::expect(const Decision& d, std::int64_t bar_ns, std::int64_t bars, std::int64_t arrival, double mid) noexcept {
     if (s_.regime_bar >= 0 && bars == s_.regime_bar + 1) decide::regime(s_.card, s_.regime, d.regime);
@@ -19,7 +26,7 @@ void Outcomes::expect(const Decision& d, std::int64_t bar_ns, std::int64_t bars,
     if (!(d.price > 0)) return;
 
     if (known(d.probabilities[0])) {
-        const std::int64_t horizon = rule_.horizon_ns ? rule_.horizon_ns : static_cast<std::int64_t>(rule_.bars * static_cast<double>(bar_ns));
+        const std::int64_t horizon = span(rule_.horizon_ns ? static_cast<double>(rule_.horizon_ns) : rule_.bars * static_cast<double>(bar_ns));
         if (s_.last - s_.first == kCalls && s_.seen[0] > s_.first) {  // room before the last look of the oldest
             ++s_.first;
             for (std::uint64_t& at : s_.seen) at = std::max(at, s_.first);
@@ -34,7 +41,7 @@ void Outcomes::expect(const Decision& d, std::int64_t bar_ns, std::int64_t bars,
             ++s_.missed;
         }
     }
-    const auto var_horizon = static_cast<std::int64_t>(rule_.var_bars * static_cast<double>(bar_ns));
+    const std::int64_t var_horizon = span(rule_.var_bars * static_cast<double>(bar_ns));
     if (s_.var_due == kFar && var_horizon > 0 && (known(d.risk.var_95) || known(d.risk.var_99)))
         s_.var = d, s_.var_due = d.ts + var_horizon + 1, s_.var_horizon = var_horizon;
 
@@ -42,7 +49,7 @@ void Outcomes::expect(const Decision& d, std::int64_t bar_ns, std::int64_t bars,
     if (side != 0 && mid > 0 && arrival >= 0 && d.execution.slice > 0 && known(d.execution.slippage_tolerance_bps)) {
         if (s_.fill - s_.filled < kFills) {
             Fill& f = fills_[s_.fill++ % kFills];
-            f.due = d.ts + arrival + 1, f.said = d.execution, f.side = side, f.mid = mid;
+            f.due = d.ts + span(static_cast<double>(arrival)) + 1, f.said = d.execution, f.side = side, f.mid = mid;
         } else {
             ++s_.missed;
         }

@@ -1,7 +1,8 @@
 // Bytes become a feature set, a rule for bars and a stream of events; then the laws must hold, whatever the bytes:
 //
 //   run == step, at any chunk borders; snapshot and restore == straight on; equal states are equal bytes;
-//   the book is what its levels say; nothing in the row is infinite; damaged snapshots are refused and change nothing.
+//   the book is what its levels say; nothing in the row is infinite; damaged snapshots are refused and change nothing;
+//   a bot's model steps on the rows of history, and a bot that is restored goes on to the byte.
 //
 // With libFuzzer (clang):  clang++ -DSMARTCORE_LIBFUZZER -fsanitize=fuzzer,address,undefined ... and run it on a folder.
 // Alone:                   fuzz_events [seconds] [seed]    random inputs for that long; a failing one is saved
@@ -17,9 +18,11 @@
 #include <memory>
 #include <random>
 #include <stdexcept>
+#include <utility>
 #include <string>
 #include <vector>
 
+#include "bot/loop.hpp"
 #include "engine/engine.hpp"
 #include "features/catalogue.hpp"
 
@@ -72,13 +75,18 @@ std::vector<Column> some_columns(Bytes& in) {
     return columns;
 }
 
-BarClock some_clock(Bytes& in) {
+struct Rule {
+    BarClock clock;
+    std::int64_t ns;  // of bars that end by the clock, else 0
+};
+Rule some_clock(Bytes& in) {
     constexpr BarClock::By rules[] = {BarClock::By::none, BarClock::By::none, BarClock::By::time, BarClock::By::trades,
                                       BarClock::By::volume, BarClock::By::dollars, BarClock::By::imbalance};
     constexpr double amounts[] = {1, 2, 5, 20, 1e3, 1e6, 1e9, 6e10};
     const BarClock::By by = rules[in.byte() % std::size(rules)];
     const double amount = amounts[in.byte() % std::size(amounts)];
-    return BarClock(by, by == BarClock::By::time ? std::max(amount, 1e3) : amount);
+    const double length = by == BarClock::By::time ? std::max(amount, 1e3) : amount;
+    return {BarClock(by, length), by == BarClock::By::time ? static_cast<std::int64_t>(length) : 0};
 }
 
 double some_price(Bytes& in) {
@@ -184,10 +192,85 @@ struct Plain {
     }
 };
 
+// A model that remembers the rows it was shown, and says something of them; now and then it fails.
+class Witness final : public Speaker {
+public:
+    explicit Witness(std::size_t width) : width(width) {}
+    Said step(const double* row, double (&to)[3], double& novelty) noexcept override {
+        for (std::size_t k = 0; k < width; ++k) {
+            std::uint64_t bits = 0;
+            if (!std::isnan(row[k])) std::memcpy(&bits, row + k, 8);
+            seen = (seen ^ bits) * 1099511628211ull;
+        }
+        ++steps;
+        novelty = static_cast<double>(seen % 200) / 100;
+        to[0] = static_cast<double>(seen >> 40) / (1 << 25), to[1] = 0.25, to[2] = 0.75 - to[0];
+        return seen % 7 ? Said::yes : Said::failed;
+    }
+    std::string snapshot() const override { return std::string(reinterpret_cast<const char*>(&seen), 16); }
+    void restore(std::string_view blob) override {
+        if (blob.size() != 16) throw std::invalid_argument("not of this model");
+        std::memcpy(&seen, blob.data(), 16);
+    }
+    std::uint64_t seen = 14695981039346656037ull, steps = 0;
+    std::size_t width;
+};
+
+struct Bot {
+    Bot(const std::vector<Column>& columns, BarClock clock, std::int64_t bars_ns, std::int64_t interval, std::uint64_t how)
+        : engine(columns, clock), first(columns.size()), second(columns.size()), loop(engine, setup(bars_ns, interval, how)) {}
+    Setup setup(std::int64_t bars_ns, std::int64_t interval, std::uint64_t how) {
+        Setup s;
+        const auto some = [&](std::uint64_t n) { return std::exchange(how, how / n) % n; };
+        auto* at = reinterpret_cast<std::int32_t*>(&s.inputs);  // any column for any purpose
+        for (std::size_t i = 0; i < sizeof s.inputs / sizeof *at; ++i) at[i] = static_cast<std::int32_t>((i + some(3)) % (engine.plan().width() + 1)) - 1;
+        s.policy.horizon = 0.5 + static_cast<double>(some(40)), s.policy.half_life = 5, s.policy.participation = 0.25, s.policy.max_slices = 4;
+        s.policy.weights[0] = 0.6, s.policy.weights[3] = 0.4, s.policy.max_age_s = s.policy.max_scores_age_s = 1e9;
+        s.policy.shrinkage = 0.5, s.policy.max_position = 1, s.policy.max_contracts = 5, s.policy.slippage_quantile = 0.9, s.policy.z = 1.28;
+        s.seats[0] = {&first, some(2) ? &second : nullptr, interval, true, true, some(2) == 1};
+        s.every_bar = some(2), s.every_events = some(3) ? 0 : 1 + some(9), s.every_ns = some(2) ? interval * static_cast<std::int64_t>(1 + some(4)) : 0;
+        s.bars_ns = bars_ns, s.latency_ns = static_cast<std::int64_t>(some(4)) * 1'000'000'000;
+        s.outcomes = {some(2) ? interval : 0, s.policy.horizon, -1e-6, 1e-6, s.policy.horizon};
+        return s;
+    }
+    void play(const std::vector<Event>& events, std::size_t from, std::size_t to) {
+        for (std::size_t i = from; i < to; ++i) {
+            if (!loop.on(events[i])) continue;
+            const decide::Decision& d = loop.decision();
+            REQUIRE(d.confidence >= 0 && d.confidence <= 1 && d.count > 0 && d.count <= decide::kGates);
+            loop.done();
+        }
+    }
+    Engine engine;
+    Witness first, second;
+    Loop loop;
+};
+
+void bot(const std::vector<Column>& columns, BarClock clock, std::int64_t bars_ns, std::int64_t interval, const std::vector<Event>& events,
+         std::size_t cut, std::uint64_t how) {
+    Bot whole(columns, clock, bars_ns, interval, how), before(columns, clock, bars_ns, interval, how), after(columns, clock, bars_ns, interval, how);
+    whole.play(events, 0, events.size());
+    before.play(events, 0, cut);
+    const std::string blob = before.loop.snapshot("head");
+    after.play(events, 0, std::min<std::size_t>(events.size(), 20));  // it was somewhere else
+    after.loop.restore(blob);
+    REQUIRE(after.loop.snapshot("head") == blob);
+    after.play(events, cut, events.size());
+    REQUIRE(after.loop.snapshot("head") == whole.loop.snapshot("head"));
+
+    Engine history(columns, clock);
+    Witness told(columns.size());
+    history.run(events, Sample::interval, interval, [&](std::int64_t) {
+        double to[3], novelty;
+        told.step(history.row(), to, novelty);
+    });
+    REQUIRE(told.steps == whole.first.steps && told.seen == whole.first.seen);
+}
+
 void one(const std::uint8_t* data, std::size_t size) {
     Bytes in{data, size};
     const std::vector<Column> columns = some_columns(in);
-    const BarClock clock = some_clock(in);
+    const auto [clock, bars_ns] = some_clock(in);
     const Sample sample = in.byte() % 2 ? Sample::bar : Sample::interval;
     constexpr std::int64_t intervals[] = {1, 1'000'000, 250'000'000, 1'000'000'000, 60'000'000'000};
     const std::int64_t interval = intervals[in.byte() % std::size(intervals)];
@@ -267,6 +350,8 @@ void one(const std::uint8_t* data, std::size_t size) {
         refused = true;
     }
     REQUIRE(refused && restored.snapshot("head") == end);
+
+    bot(columns, clock, bars_ns, interval, events, cut, where);
 }
 
 }  // namespace
