@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import math
 import pickle
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import FrozenInstanceError, fields, replace
 from fractions import Fraction
 from itertools import permutations, product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,16 +41,20 @@ from smartcore.decide import (
     Reason,
     RegimeName,
     RiskLevel,
+    Schedule,
     Scorecard,
     Scores,
     Signal,
     Timing,
+    Trend,
     Urgency,
     Volatility,
+    Volume,
     Voting,
     decide,
 )
 from smartcore.decide.inputs import COLUMNS, RISK
+from smartcore.decide.notes import NOTES, detail
 from smartcore.decide.policy import normal_quantile
 from smartcore.decide.risk import payoff
 
@@ -996,6 +1002,48 @@ def test_scores_snapshot_does_not_follow_the_card():
 
 
 # --- records --------------------------------------------------------------------------------------
+
+
+def named(kind: str) -> list[str]:
+    """Members of an enumeration of the core, as Python writes them."""
+    text = (Path(__file__).resolve().parent.parent / "csrc" / "decide" / "words.hpp").read_text()
+    (body,) = re.findall(rf"enum class {kind} : [^{{]*\{{(.*?)\}};", text, re.DOTALL)
+    return [name.strip().rstrip("_") for name in re.sub(r"//[^\n]*", "", body).split(",") if name.strip()]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [Signal, Quality, Mode, Volatility, Trend, Volume, RegimeName, Condition, Bound, RiskLevel, EntryMethod, Urgency,
+     Timing, Schedule, Voting],
+)  # fmt: skip
+def test_words_stand_in_the_order_of_the_core(kind):
+    assert named(kind.__name__) == [member.name.lower() for member in kind]
+    assert [member.value.lower() for member in kind] == [member.name.lower() for member in kind]
+
+
+def test_gates_notes_and_sources_stand_in_the_order_of_the_core():
+    assert named("Gate") == list(GATES)
+    assert named("Note") == list(NOTES)
+    assert named("Source") == list(SOURCES)
+
+
+def test_every_note_has_words():
+    for note in NOTES:
+        words = detail(note, 0.25, -0.125, 1)
+        assert bool(words) == (note != "none"), note
+
+
+def test_a_record_of_another_length_is_refused():
+    decision = decide(ROW, UP, context=CONTEXT)
+    with pytest.raises(ValueError, match=f"raw: 7 bytes where a decision has {len(decision.raw)}"):
+        Decision(b"1234567")
+
+
+def test_the_record_is_told_with_the_decision():
+    assert "record of past calls: none is known yet" in decide(ROW, UP, context=CONTEXT).explain()
+    told = decide(ROW, UP, card(300, 100).scores(), context=CONTEXT).explain()
+    assert re.search(r"record of \d+ calls: right \d\d.\d% where 75.0% was stated \(ECE 0.\d\d\d\)", told)
+    assert re.search(r"quality 0.\d\d from agreement 1.00, completeness 0.55, .*; overall 0.\d\d", told)
 
 
 @settings(max_examples=50)

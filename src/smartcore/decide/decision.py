@@ -203,6 +203,20 @@ class Track:
     caution: float
     slope: float
 
+    @property
+    def text(self) -> str:
+        """In one line."""
+        if self.hit_rate is None or self.stated is None or self.ece is None:
+            return "of past calls: none is known yet"
+        said = f"of {self.calls:.0f} calls: right {self.hit_rate:.1%} where {self.stated:.1%} was stated"
+        said += f" (ECE {self.ece:.3f})"
+        if self.var_95_p is not None:
+            n, most, p = self.var_95_breaches, self.var_95_expected, self.var_95_p
+            said += f"; VaR95 breached {n:.0f} times, {most:.1f} expected (p {p:.2f})"
+        if self.slippage_coverage is not None:
+            said += f"; slippage within tolerance {self.slippage_coverage:.1%}"
+        return said
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:
@@ -587,6 +601,8 @@ class Decision:
         lines += [f"  failed {reason.text}" for reason in failed]
         made_of = ", ".join(f"{name} {part:+.4f}" for name, part in self.contributions.items())
         lines.append(f"  score {self.score:+.4f} = {made_of or 'no source'}")
+        doubts = ", ".join(f"{name} {x:.2f}" for name, x in self.doubts.items())
+        lines.append(f"  quality {self.quality_score:.2f} from {doubts}; overall {self.overall:.2f}")
         lines.append(
             f"  regime {regime.name} for {regime.age} bars (switch {regime.switch_probability:.0%}); "
             f"volatility {regime.volatility}, trend {regime.trend}, volume {regime.volume}, "
@@ -604,6 +620,7 @@ class Decision:
             f"slippage at most {execution.slippage_tolerance_pct:.4f} %, "
             f"{execution.slices} slice(s) within {execution.max_execution_time_minutes:.3g} min"
         )
+        lines.append(f"  record {self.track.text}")
         lines += [f"  passed {reason.text}" for reason in self.reasons if reason.passed]
         return "\n".join(lines)
 
