@@ -322,10 +322,10 @@ def test_the_readme_s_python_runs(tmp_path, monkeypatch, capsys):
 
 def test_the_readme_s_counts_are_the_catalogue_s():
     text, catalogue = (ROOT / "README.md").read_text(), sc.catalogue()
-    whole = f"{len(catalogue)} kernels (formulas) make {len(catalogue.columns)} default columns"
+    whole = f"{len(catalogue)} kernels (formulas) make {len(catalogue.columns):,} default columns"
     assert whole in text
     log = (ROOT / "CHANGELOG.md").read_text()
-    assert f"{len(catalogue)} kernels and {len(catalogue.columns)} default columns" in log
+    assert f"{len(catalogue)} kernels and {len(catalogue.columns):,} default columns" in log
     for group in catalogue.groups:
         kernels = sum(kernel.group == group for kernel in catalogue)
         columns = sum(column.kernel.group == group for column in catalogue.columns)
@@ -343,3 +343,17 @@ def test_the_readme_s_commands_exist():
         assert f"\n{target}:" in makefile
     for path in re.findall(r"`((?:bench|export|csrc|src|tests)/[\w./*]*)`", text):
         assert list(ROOT.glob(path)) or (ROOT / path).exists(), path
+
+
+def test_run_of_a_configuration(tmp_path, bars_file):
+    path = tmp_path / "bot.toml"
+    path.write_text(
+        '[bot]\nsymbols = ["BTC"]\njournal = "its.journal"\n[policy]\npreset = "laboratory"\nfee_bps = 0.5\n'
+    )
+    found = document("run", "--data", str(bars_file), "--config", str(path), "--set", "max_contracts=2")
+    assert found["policy"] == {"every": "bar", "fee_bps": 0.5} and found["decisions"] > 300
+    assert found["journal"] == str(tmp_path / "its.journal") and (tmp_path / "its.journal").is_file()
+    assert found["last"].startswith("BTC-")
+    path.write_text("[policy]\nmin_confidense = 0.6\n")
+    code, _, said = smartcore("run", "--data", str(bars_file), "--config", str(path))
+    assert code == 2 and "policy.min_confidense: unknown; did you mean min_confidence" in said

@@ -14,7 +14,8 @@ import re
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from contextlib import ExitStack
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -66,9 +67,13 @@ def demo(options: argparse.Namespace) -> int:
 def run(options: argparse.Namespace) -> int:
     """A recording through the same flow, with checks of the book at the end."""
     from smartcore.bot import console, recording
+    from smartcore.bot.config import Config
+    from smartcore.bot.journal import Journal
+    from smartcore.bot.sources import features_for
 
     began = time.monotonic()
-    _policy(options, every=options.every or "bar")  # what is wrong shows before a long read
+    config = Config.read(options.config) if options.config else None
+    _policy(options, config, every=options.every or "bar")  # what is wrong shows before a long read
     if options.bars not in ("auto", "none"):
         sc.Engine([], bars=options.bars)
     models = None if options.models == "auto" else _models(options.models)
@@ -92,18 +97,18 @@ def run(options: argparse.Namespace) -> int:
     if every == "event":
         every = "1 events"
     horizon = {} if contract is None else _held(contract, bars)
-    found = recording.run(
-        screen,
-        events,
-        models,
-        _policy(options, every=every, **horizon),
-        name=source.name,
-        symbol=options.symbol or source.name.split(".")[0],
-        bars=bars,
-        page=options.report,
-        journal=options.journal,
-        keep_events=options.keep_events,
-    )
+    with ExitStack() as closing:
+        more: dict[str, Any] = {}
+        if options.journal:
+            more["journal"] = closing.enter_context(Journal(options.journal, events=options.keep_events))
+        if config is not None:
+            given = {"every": options.every} if options.every else {}
+            more |= {"policy": _policy(options, config, **given), "wall": None}
+            bot = config.orchestrator(options.symbol, **more)
+        else:
+            engine = sc.Engine(features_for(models), instrument=options.symbol or source.name.split(".")[0], bars=bars)
+            bot = sc.Orchestrator(engine, *models, policy=_policy(options, every=every, **horizon), **more)
+        found = recording.run(screen, events, bot, name=source.name, page=options.report)
     return _done(options, {"data": str(source), **found, "took_s": round(time.monotonic() - began, 2)})
 
 
@@ -668,16 +673,18 @@ def _shown(value: Any) -> Any:
     return value if isinstance(value, str | int | float | bool | list | tuple) or value is None else str(value)
 
 
-def _policy(options: argparse.Namespace, **defaults: Any) -> Policy:
-    """A policy from defaults, ``--fee-bps`` and ``--set name=value``."""
-    values = {"fee_bps": options.fee_bps} | defaults | _assigned("--set", options.set)
+def _policy(options: argparse.Namespace, config: Any = None, **defaults: Any) -> Policy:
+    """A policy from defaults, or that of a configuration, and ``--fee-bps`` and ``--set name=value``."""
+    values = {} if config else {"fee_bps": options.default_fee_bps}
+    values |= ({} if options.fee_bps is None else {"fee_bps": options.fee_bps}) | defaults
+    values |= _assigned("--set", options.set)
     known = [f.name for f in fields(sc.Policy) if f.init]
     for name in values:
         if name not in known:
             raise Refused(f"--set {name}: no such field of the policy; there are {', '.join(known)}")
     if isinstance(values.get("uncalibrated"), list):
         values["uncalibrated"] = frozenset(values["uncalibrated"])
-    return sc.Policy(**values)
+    return sc.Policy(**values) if config is None else replace(config.policy, **values)
 
 
 def _assigned(option: str, pairs: Sequence[str] | None) -> dict[str, Any]:
@@ -728,7 +735,8 @@ def parser() -> argparse.ArgumentParser:
             metavar="NAMES",
             help="shipped names or files, with commas; none (default: shipped)",
         )
-        sub.add_argument("--fee-bps", type=float, default=fee, metavar="BPS", help=f"fee of one side (default {fee:g})")
+        sub.add_argument("--fee-bps", type=float, metavar="BPS", help=f"fee of one side (default {fee:g})")
+        sub.set_defaults(default_fee_bps=fee)
         sub.add_argument("--set", action="append", metavar="NAME=VALUE", help="a field of the policy; may be repeated")
 
     sub = command("demo", demo, "a simulated market through engine, models and decision; latency, gates and a report")
@@ -755,6 +763,9 @@ def parser() -> argparse.ArgumentParser:
         help='when to decide: "1s", "bar", "100 events" (default: as the model was trained, else 1s; bar for bars)',
     )
     sub.add_argument("--symbol", help="name of the instrument (default: the file's)")
+    sub.add_argument(
+        "--config", metavar="FILE.toml", help="the bot it describes: models, policy, journal, instrument, bars"
+    )
     sub.add_argument("--report", metavar="FILE", help="write the HTML report here")
     sub.add_argument("--journal", metavar="FILE", help="write each decision to this journal")
     sub.add_argument("--keep-events", action="store_true", help="the events too, for smartcore replay")

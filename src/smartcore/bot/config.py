@@ -62,7 +62,7 @@ class Settings:
     symbols: tuple[str, ...] = ("",)
     bars: str | None = None
     features: tuple[str, ...] | None = None
-    """Columns; None: the default set."""
+    """Columns; None: the default set and whatever else the models read."""
     journal: str | None = None
     horizon: str | None = None
     max_missing: float = 0.5
@@ -197,6 +197,7 @@ class Config:
     def orchestrator(self, symbol: str | None = None, **more: Any) -> Orchestrator:
         """A bot for one symbol (the first one if left out). ``more`` goes to ``Orchestrator``."""
         from smartcore.bot.orchestrator import Orchestrator
+        from smartcore.bot.sources import features_for
         from smartcore.features.engine import Engine
         from smartcore.features.feature_set import FeatureSet
         from smartcore.models import Model
@@ -204,10 +205,10 @@ class Config:
 
         settings = self.bot
         symbol = settings.symbols[0] if symbol is None else symbol
-        features = None if settings.features is None else FeatureSet(list(settings.features))
-        engine = Engine(features, instrument=self.instruments.get(symbol, symbol), bars=settings.bars)
         kind: Any = NativeModel if settings.native else Model
         loaded = {source: kind.load(self._file(name)) for source, name in self.models.items()}
+        features = features_for(loaded.values()) if settings.features is None else FeatureSet(list(settings.features))
+        engine = Engine(features, instrument=self.instruments.get(symbol, symbol), bars=settings.bars)
         given: dict[str, Any] = {
             "policy": self.policy,
             "journal": None if settings.journal is None else self.folder / settings.journal,

@@ -18,7 +18,7 @@ from smartcore.decide import Decision, Signal
 
 if TYPE_CHECKING:
     from smartcore.bot.orchestrator import Orchestrator
-    from smartcore.models import Model
+    from smartcore.bot.sources import Steps
 
 _CODES = {"green": "32", "red": "31", "dim": "2", "bold": "1", "yellow": "33"}
 _HEADINGS = (
@@ -176,7 +176,7 @@ def tell(session: Session, screen: Screen) -> None:
             screen.fact("", f"{gate:<14} {n['failed']:>7,}   alone {n['alone']:>7,}")
 
 
-def names(models: Sequence[Model]) -> str:
+def names(models: Sequence[Steps]) -> str:
     """Of the models, or "none"."""
     return ", ".join(model.contract.name for model in models) or "none"
 

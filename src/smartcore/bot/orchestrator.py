@@ -229,6 +229,11 @@ class Orchestrator(_core.Loop):
     # ---- how things stand ----
 
     @property
+    def models(self) -> tuple[Steps, ...]:
+        """Those that speak, without stand-ins."""
+        return tuple(source.model for source in self._sources)
+
+    @property
     def regime(self) -> Regime | None:
         """That of the last decision."""
         return None if self.decision is None else self.decision.regime

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +12,11 @@ from numpy.typing import NDArray
 from smartcore.bot import console, report
 from smartcore.bot.console import Screen
 from smartcore.bot.demo import SIMULATED
-from smartcore.bot.journal import Journal
 from smartcore.bot.orchestrator import Orchestrator
 from smartcore.bot.session import Session, checks, machine
-from smartcore.decide import Policy
 from smartcore.errors import InvalidData
-from smartcore.features.engine import Engine
-from smartcore.features.feature_set import FeatureSet
 from smartcore.market import readers
 from smartcore.market.events import Kind
-from smartcore.models import Model
 
 
 def read(screen: Screen, source: Path, format: str, limit: int | None, options: Mapping[str, Any]) -> NDArray[np.void]:
@@ -38,21 +32,17 @@ def read(screen: Screen, source: Path, format: str, limit: int | None, options: 
 def run(
     screen: Screen,
     events: NDArray[np.void],
-    models: Sequence[Model],
-    policy: Policy,
+    bot: Orchestrator,
     *,
     name: str,
-    symbol: str,
-    bars: str | None,
     page: str | None,
-    journal: str | None,
-    keep_events: bool = False,
 ) -> dict[str, Any]:
-    """Feed ``events``, check the book they leave, write the report ``page`` and the ``journal`` where asked for, with
-    the events in it if ``keep_events``.
+    """Feed ``events`` to a bot and close it, check the book they leave, write the report ``page`` where asked for.
 
     Returns all figures as plain JSON types; "passed" says whether the checks did.
     """
+    models, policy = bot.models, bot.policy
+    journal = None if bot.journal is None else str(bot.journal.path)
     kinds = np.bincount(events["kind"], minlength=max(Kind) + 1)
     length = (int(events["ts"][-1]) - int(events["ts"][0])) / 1e9
     names = console.names(models)
@@ -64,13 +54,7 @@ def run(
     screen.line()
 
     session = Session()
-    default = FeatureSet.default()
-    more = {column for model in models for column in model.contract.columns} - set(default.columns)
-    columns = FeatureSet([*default.columns, *sorted(more)]) if more else default
-    with ExitStack() as closing:
-        record = closing.enter_context(Journal(journal, events=keep_events)) if journal else None
-        engine = Engine(columns, instrument=symbol, bars=bars)
-        bot = closing.enter_context(Orchestrator(engine, *models, policy=policy, journal=record))
+    with bot:
         every = policy.interval_ns / 1e9 or max(length / max(1, int(kinds[Kind.BAR])), 1e-9)
         spent, found = console.play(bot, events, session, screen, int(length / every), "replaying")
     checked = checks(bot.engine, events, session)
@@ -105,7 +89,7 @@ def run(
     return found | {
         "kinds": {kind.name.lower(): int(kinds[kind]) for kind in Kind},
         "span_s": round(length, 3),
-        "bars": bars,
+        "bars": bot.engine.bars,
         "policy": {"every": policy.every, "fee_bps": policy.fee_bps},
         "latency": bot.latency.summary(),
         "checks": checked,

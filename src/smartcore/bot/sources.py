@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -13,6 +13,7 @@ from smartcore import _core
 from smartcore.decide import MODELS
 from smartcore.errors import ContractMismatch
 from smartcore.features.engine import Engine, bar_rule
+from smartcore.features.feature_set import FeatureSet
 
 if TYPE_CHECKING:
     from smartcore.models import Contract
@@ -92,6 +93,13 @@ class Source:
             "horizon": c.horizon,
             "columns": len(c.columns),
         }
+
+
+def features_for(models: Iterable[Steps]) -> FeatureSet:
+    """The default columns, and behind them those that only these models read."""
+    default = FeatureSet.default()
+    more = {column for model in models for column in model.contract.columns} - set(default.columns)
+    return FeatureSet([*default.columns, *sorted(more)]) if more else default
 
 
 def sources(models: Sequence[Steps], engine: Engine, max_missing: float) -> tuple[Source, ...]:
