@@ -186,7 +186,7 @@ class Track:
     stated: float | None
     brier: float | None
     ece: float | None
-    reliability: float
+    reliability: float | None
     var_95_breaches: float
     var_95_expected: float
     var_95_p: float | None
@@ -457,7 +457,10 @@ class Decision:
         spoke), freshness of the data, clarity of the regime, calm of the market, calibration (how much of past
         confidence was earned).
         """
-        return Parts((*_DOUBTS, "calibration"), (*_DOUBTED(self.raw), self.track.reliability))
+        earned = self.track.reliability
+        if earned is None:  # of a layout from before it was kept
+            return Parts(_DOUBTS, _DOUBTED(self.raw))
+        return Parts((*_DOUBTS, "calibration"), (*_DOUBTED(self.raw), earned))
 
     @property
     def overall(self) -> float:
