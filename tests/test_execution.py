@@ -505,3 +505,23 @@ def test_a_bot_scores_its_own_tolerances_by_the_book_at_arrival() -> None:
     assert count > 300
     assert told.calls == pytest.approx(count, rel=1e-9)
     assert told.coverage == pytest.approx(covered / count, rel=1e-9)
+
+
+def test_what_a_size_would_slip_is_among_its_costs() -> None:
+    """A thin book makes the same forecast worth less, and the position smaller; a deep one changes nothing."""
+    columns = {
+        **COLUMNS, "fhs_500_var95": 5e-3, "fhs_500_var99": 9e-3, "fhs_500_es95": 7e-3, "fhs_500_es99": 1.2e-2,
+        "fhs_500_sigma": 3e-3,
+    }  # fmt: skip
+    moment = replace(MOMENT, inputs=Inputs(tuple(columns)), calibrated=frozenset({"sequence"}), equity=1e5)
+    row, policy = np.array([*columns.values()]), Policy(max_contracts=1e6, max_position=5.0, max_var=0.5, max_slices=1)
+    say = {"sequence": np.array([0.02, 0.18, 0.80])}
+    deep, thin = (
+        decide(row, say, None, policy, context=replace(moment, asks=[(100.01, size), (100.3, size), (101.0, size)]))
+        for size in (1e6, 20.0)
+    )
+    edge = {d: next(r for r in d.reasons if r.gate == "edge") for d in (deep, thin)}
+    assert deep.execution.slippage_bps == pytest.approx(1.0)
+    assert deep.risk.contracts and thin.risk.contracts and 0 < thin.risk.contracts < deep.risk.contracts
+    assert edge[deep].value - edge[thin].value > 10
+    assert thin.execution.slippage_bps > 5

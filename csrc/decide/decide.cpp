@@ -221,7 +221,7 @@ void decide(const double* row, const Inputs& inputs, const Given& given, const S
     if (policy.max_latency_ms < kInf && out.latency_ns >= 0)
         gates.at_most(Gate::latency, static_cast<double>(out.latency_ns) * 1e-6, policy.max_latency_ms);
     const double fee_bps = context.fee_bps > -1e4 && context.fee_bps < 1e4 ? context.fee_bps : policy.fee_bps;
-    const double cost_bps = 2 * fee_bps + spread_bps;  // in and out, each half a spread
+    double cost_bps = 2 * fee_bps + spread_bps;  // in and out, each half a spread
 
     // Signal: is it good enough?
     const auto bit = 1u << static_cast<unsigned>(regime.name);
@@ -251,7 +251,39 @@ void decide(const double* row, const Inputs& inputs, const Given& given, const S
     const double move = fusion.models ? fusion.probabilities[0] + fusion.probabilities[2] : 0;
     const double confident = not_below(confidence, 0.5), believed = believe(confident, out.track.reliability, fused(card ? *card : kNoRecord));
     Risk& risk = out.risk;
-    assess(risks, side, confident, believed, move, cost_bps, !fusion.uncalibrated, context, policy, risk);
+    const auto assessed = [&](double cost, Risk& to) noexcept {
+        assess(risks, side, confident, believed, move, cost, !fusion.uncalibrated, context, policy, to);
+    };
+    const double scale = card ? card->slippage_scale : 0;
+    const auto slips = [&](double contracts) noexcept {  // in and out, beyond the spread
+        Risk some = risk;
+        some.contracts = contracts;
+        Execution said;
+        advise(side, false, false, sigma, spread_bps, fee_bps, scale, book, some, regime, context, policy, said);
+        return not_below(2 * said.slippage_bps - spread_bps, 0);
+    };
+    assessed(cost_bps, risk);
+    if (const double more = risk.contracts > 0 ? slips(risk.contracts) : 0; more > 1e-9) {
+        // Size and what it slips depend on each other: the largest size that is still asked for at its own cost.
+        double low = 0, high = risk.contracts;
+        Risk found;
+        assessed(cost_bps + more, found);
+        if (found.contracts >= high) low = high;
+        for (int i = 0; i < 8 && low < high; ++i) {
+            const double middle = 0.5 * (low + high);
+            assessed(cost_bps + slips(middle), found);
+            (found.contracts >= middle ? low : high) = middle;
+        }
+        low = context.lot * std::floor(low / context.lot + 1e-9);
+        cost_bps += low > 0 ? slips(low) : 0;  // a size of nothing slips nothing, and says that costs were too high for any
+        assessed(cost_bps, found);
+        if (found.contracts > low) {
+            const double kept = low >= context.min_size ? low : 0;
+            if (!(kept > 0)) found.bound = Bound::exchange;
+            found.size *= kept / found.contracts, found.contracts = kept;
+        }
+        risk = found;
+    }
     const double edge = risk.edge_bps;
     if (known(edge)) gates.at_least(Gate::edge, edge, policy.min_edge_bps, Note::costs).a = cost_bps;
 
@@ -285,7 +317,7 @@ void decide(const double* row, const Inputs& inputs, const Given& given, const S
     out.signal = !allowed   ? Signal::hold
                  : side > 0 ? (strong ? Signal::strong_buy : Signal::buy)
                             : (strong ? Signal::strong_sell : Signal::sell);
-    advise(side, allowed, strong, sigma, spread_bps, fee_bps, card ? card->slippage_scale : 0, book, risk, regime, context, policy, out.execution);
+    advise(side, allowed, strong, sigma, spread_bps, fee_bps, scale, book, risk, regime, context, policy, out.execution);
     out.overall = overall(out, cost_bps);
     tidy(out.risk, offsetof(Risk, bound));
     tidy(out.execution, offsetof(Execution, slices));
