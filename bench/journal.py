@@ -1,5 +1,6 @@
 """The journal: what putting costs, how fast it is written, how much it takes.
 
+    python bench/journal.py > bench/results/journal.md
     python bench/journal.py [--json FILE] [--quick]
 
 Decisions are those of a bot on simulated data with the default columns, so a record is as large as a user's. They are
@@ -70,7 +71,7 @@ def main() -> None:
             ring.release(ring.head)
 
     times = 1_000 if given.quick else 10_000
-    result: dict[str, Any] = {"machine": measure.header(), "columns": len(entries[0].row), "record_bytes": record}
+    result: dict[str, Any] = {"machine": measure.machine(), "columns": len(entries[0].row), "record_bytes": record}
     result["put_ns"], result["event_ns"] = round(best(put, times)), round(best(event, times))
     with tempfile.TemporaryDirectory() as folder:
         for name, pause in (("written", 0.0), ("paced", 2e-3)):
@@ -100,11 +101,19 @@ def main() -> None:
         again = rerun.decide_again(journal)
         result["read_and_decided_again_per_second"] = round(again.decisions / (time.process_time() - begun))
         assert again.exact
-    print(f"a record of {result['columns']} columns: {record:,} bytes")
-    print(f"  put {result['put_ns']:,} ns, an event {result['event_ns']} ns, as calls from Python")
-    for name in ("written", "paced"):
-        print(f"  {name:8} {result[name]}")
-    print(f"  read and decided again {result['read_and_decided_again_per_second']:,} a second, all equal")
+    told, flat, paced = result["machine"], result["written"], result["paced"]
+    print("# The journal\n")
+    print(f"{told['cpu']}; {told['cores']} cores, load {told['load']}; {told['system']}; commit {told['commit']}.")
+    print(f"Records of {result['columns']} columns, {record:,} bytes. One core: `python bench/journal.py`.\n")
+    print("| | |\n| --- | ---: |")
+    print(f"| a decision put into the ring, a call from Python | {result['put_ns']:,} ns |")
+    print(f"| an event put into the ring, a call from Python | {result['event_ns']:,} ns |")
+    print(f"| decisions written, first put to last commit, a second of wall time | {flat['per_second']:,} |")
+    print(f"| the same, a second of CPU time of both threads | {flat['per_cpu_second']:,} |")
+    print(f"| bytes each on the disk, flat out | {flat['bytes_each']:,} |")
+    print(f"| bytes each on the disk, where there is time to compress | {paced['bytes_each']:,} |")
+    print(f"| CPU time each, where there is time to compress | {paced['cpu_us_each']:,} us |")
+    print(f"| decisions read and made again, a second of CPU time | {result['read_and_decided_again_per_second']:,} |")
     measure.write(given.json, result)
 
 

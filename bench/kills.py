@@ -1,5 +1,6 @@
 """A journal under kill -9: processes that decide as fast as they can, one after the other on one journal, each killed.
 
+    python bench/kills.py > bench/results/kills.md
     python bench/kills.py [--json FILE] [--quick] [--kills 50] [--decisions 100000] [--folder FOLDER]
 
 A process publishes how many decisions it has made in memory that it shares with this one, after the call that made
@@ -75,14 +76,13 @@ def decide(path: Path, number: int, many: int, published: np.ndarray, stream: by
                 raise RuntimeError(f"{journal.drops} dropped")
 
 
-def check(path: Path, published: np.ndarray, rng: random.Random, before: int, integrity: bool) -> dict[str, Any]:
-    """What is held after a kill; ``more`` decisions were put and not published yet."""
+def check(path: Path, published: np.ndarray, rng: random.Random, before: int) -> dict[str, Any]:
+    """What is held after a kill; ``more``: decisions that were put and not published yet."""
     rings = list(path.parent.glob(f"{path.name}-ring*"))
     assert len(rings) <= 1 and all(ring.stat().st_size <= MEMORY for ring in rings), rings
     journal = Journal(path, readonly=True)
-    if integrity:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
-            assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     there = len(journal)
     want = int(published.sum())
     runs = journal.runs
@@ -117,7 +117,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(dir=given.folder) as folder:
         path = Path(folder) / "kills.journal"
         stream = market(4 * total // kills, given.seed)
-        early = lost = more = recovered = most = 0
+        early = lost = more = recovered = most = checks = 0
         newest = 0
         for number in range(kills):
             soon = number % 5 == 4
@@ -144,7 +144,8 @@ def main() -> int:
             os.waitpid(child, 0)
             if not path.exists():
                 continue
-            found = check(path, published, rng, newest, integrity=True)
+            found = check(path, published, rng, newest)
+            checks += 1
             if not 0 <= found["more"] <= 1:
                 lost += max(0, -found["more"])
                 raise AssertionError(f"kill {number}: {found['there']} decisions of {published.sum()} published")
@@ -168,7 +169,7 @@ def main() -> int:
                 replayed += many
         size = path.stat().st_size
     result = {
-        "machine": measure.header(),
+        "machine": measure.machine(),
         "kills": kills,
         "early": early,
         "decisions": there,
@@ -181,11 +182,22 @@ def main() -> int:
         "seconds": round(time.perf_counter() - begun, 1),
         "more": more,
     }
+    told = result["machine"]
+    print("# A journal under `kill -9`\n")
     print(
-        f"{kills} kills, {early} of them within 0.1 s of the start: {there:,} decisions published, {lost} lost; "
-        f"all made again to the byte, {replayed:,} from snapshots and events; "
-        f"{result['bytes a decision']:,} bytes each; {result['seconds']} s"
+        f"{told['cpu']}; {told['system']}; python {told['python']}; commit {told['commit']}. `python bench/kills.py`.\n"
     )
+    print("| | |\n| --- | ---: |")
+    print(f"| processes killed | {kills} |")
+    print(f"| of them within 0.1 s of their start | {early} |")
+    print(f"| decisions published before a kill | {there:,} |")
+    print(f"| of them lost | {lost} |")
+    print(f"| made again from what is kept of each, equal in every byte | {again.decisions:,} |")
+    print(f"| made again from a snapshot and the events, every value of every row equal | {replayed:,} |")
+    print(f"| SQLite integrity checks passed | {checks} of {checks} |")
+    print(f"| largest ring, bytes | {most:,} |")
+    print(f"| bytes a decision, {len(COLUMNS)} columns, with events | {result['bytes a decision']:,} |")
+    print(f"| seconds | {result['seconds']:g} |")
     measure.write(given.json, result)
     return 0
 

@@ -10,6 +10,8 @@ import sys
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import smartcore as sc
 from smartcore import _core
@@ -46,8 +48,8 @@ def test_it_gives_back_what_was_put():
     assert [item[1] for item in found if len(item) == 3] == list(range(0, 40, 2))
     decisions = [item for item in found if len(item) == 7]
     assert [item[1] for item in decisions] == list(range(2, 42, 2))
-    for (_, _, decision, context, given, _said, row), one in zip(decisions, put, strict=True):
-        assert (decision, context, given) == one[:3]
+    for (_, _, decision, context, told, _said, row), one in zip(decisions, put, strict=True):
+        assert (decision, context, told) == one[:3]
         assert row == one[4].tobytes()
     assert [item[5] for item in decisions] == [card] + [None] * 9 + [one[3] for one in put[10:]]
     first, after = flight.take(0, 3)  # two events and a decision
@@ -102,6 +104,33 @@ os.kill(os.getpid(), signal.SIGKILL)
     kept = Flight.read(torn)[0]
     assert 0 < len(kept) < 30 and kept == found[: len(kept)]
     assert Flight.read(b"\0" * 8192) is None and Flight.read(b"") is None and Flight.read(image[:100]) is None
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, (1 << 16) - 1), st.integers(1, 255)), min_size=1, max_size=8), st.booleans())
+def test_damage_is_survived(flips, header):
+    """Whatever bytes are changed: what is read is what was put up to there, or nothing."""
+    image = bytearray(IMAGE)
+    for at, bits in flips:
+        image[at % 192 if header else at] ^= bits
+    found = Flight.read(image)
+    if found is not None:
+        items, end, standing = found
+        assert set(standing) == {"capacity", "head", "tail", "events", "drops", "lost"} and end >= 0
+        assert all(item in WHOLE for item in items)
+
+
+def _image():
+    memory = mmap.mmap(-1, 1 << 16)
+    flight = Flight(memory)
+    for _ in range(4):
+        flight.event(bytes(range(64)))
+        flight.put(*parts())
+    return bytes(memory)
+
+
+IMAGE = _image()
+WHOLE = Flight.read(IMAGE)[0]
 
 
 def test_mistakes_are_refused():

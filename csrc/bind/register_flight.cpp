@@ -48,7 +48,7 @@ py::tuple records(std::span<const std::byte> memory, std::uint64_t after, std::u
         events.clear();
     };
     for (std::size_t n = 0; n < limit && Flight::next(memory, after, head, checked, record); ++n) {
-        if (record.kind == Flight::Kind::event) {
+        if (record.kind == Flight::Kind::event && record.body.size() >= sizeof(Event)) {
             if (!events.empty() && record.number != first + events.size() / sizeof(Event)) flush();
             if (events.empty()) first = record.number;
             events.append(reinterpret_cast<const char*>(record.body.data()), sizeof(Event));

@@ -33,9 +33,7 @@ class Intelligence:
     A symbol takes some 1.5 MB with all columns. One that was forgotten begins anew, from what it is then given.
     """
 
-    def __init__(
-        self, bot: Orchestrator, concurrency: int, memory_mb: float = 256.0, idle_s: float = IDLE_S
-    ) -> None:
+    def __init__(self, bot: Orchestrator, concurrency: int, memory_mb: float = 256.0, idle_s: float = IDLE_S) -> None:
         self._own = _Desk(bot)
         self._others: dict[str, _Desk] = {}
         self._concurrency = concurrency

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import math
 import mmap
 import os
 import sqlite3
@@ -147,7 +148,9 @@ class Journal:
         """Decisions that a killed process had left in its ring, written down when this was opened."""
         self._folder = None if rings is None else Path(rings)
         self._rings: list[_Ring] = []
-        self._past: list[Flight] = []  # retired: what is put there all the same is dropped, and counted
+        self._gone = 0  # drops of rings that are retired
+        self._past: list[tuple[weakref.ref[Flight], int]] = []  # those, and how much of that was theirs
+        self._unsaid, self._said = 0, -math.inf  # drops that were not logged yet; when some last were
         self._wake = threading.Event()
         self._lock = threading.Lock()  # of the list of rings, and of who writes
         self._closed = readonly
@@ -179,7 +182,7 @@ class Journal:
         if self._closed:
             flight = Flight(mmap.mmap(-1, 8192))
             flight.close()
-            self._past.append(flight)
+            self._past.append((weakref.ref(flight), 0))
             return flight
         size = max(_LEAST, self.memory >> len(self._rings))
         with self._lock, self._writing() as connection:
@@ -217,7 +220,8 @@ class Journal:
     @property
     def drops(self) -> int:
         """Decisions that found no room, since this was opened."""
-        return sum(ring.flight.drops for ring in self._rings) + sum(flight.drops for flight in self._past)
+        late = sum(flight.drops - told for ref, told in self._past if (flight := ref()) is not None)
+        return self._gone + late + sum(ring.flight.drops for ring in self._rings)
 
     @property
     def pending(self) -> int:
@@ -303,6 +307,7 @@ class Journal:
                     connection.rollback()
                 if not closed:
                     time.sleep(min(1.0, self.commit_s))
+            self._warn(0)
             if closed:
                 break
         if connection is not None:
@@ -351,15 +356,25 @@ class Journal:
                 connection.execute("INSERT INTO drops VALUES (NULL, ?, ?)", (time.time_ns(), drops - ring.told))
             connection.execute("UPDATE rings SET tail = ?, drops = ? WHERE run = ?", (end, drops, ring.number))
             connection.execute("COMMIT")
-        if drops > ring.told:
-            _log.warning("journal %s: ring full, %d decisions not recorded", self.path, drops - ring.told)
+        self._warn(drops - ring.told)
         ring.card, ring.told = card, drops
         for _ in states:
             ring.snapshots.popleft()
 
+    def _warn(self, drops: int) -> None:
+        """Once a second at most: whoever drops a thousand decisions a second has enough to do."""
+        self._unsaid += drops
+        now = time.monotonic()
+        if self._unsaid and now >= self._said + 1.0:
+            _log.warning("journal %s: ring full, %d decisions not recorded", self.path, self._unsaid)
+            self._unsaid, self._said = 0, now
+
     def _remove(self, connection: sqlite3.Connection, ring: _Ring) -> None:
-        self._past.append(ring.flight)
+        drops = ring.flight.drops
+        self._past = [(ref, told) for ref, told in self._past if ref() is not None]
+        self._past.append((weakref.ref(ring.flight), drops))
         self._rings.remove(ring)
+        self._gone += drops
         connection.execute("UPDATE rings SET path = NULL WHERE run = ?", (ring.number,))
         if ring.path is not None:
             ring.path.unlink(missing_ok=True)

@@ -118,9 +118,12 @@ class Entry:
 
     def record(self, name: str) -> bytes:
         """The bytes of one as this version has them."""
+        if name == "INPUTS" and self.run.layouts[name] != CURRENT[name]:  # this version may look for more columns
+            return Inputs(self.run.columns).raw
         if name in ("POLICY", "INPUTS"):
-            kept = self.run.policy_record if name == "POLICY" else self.run.inputs_record
-            return convert(kept, name, self.run.layouts)
+            return convert(
+                self.run.policy_record if name == "POLICY" else self.run.inputs_record, name, self.run.layouts
+            )
         return convert(self.records[name], name, self.run.layouts)
 
     def void(self, name: str) -> Any:
