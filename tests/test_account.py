@@ -122,7 +122,12 @@ def test_weights_over_all_share_what_moves_alike(warm):
     a, b, c = told.weights
     assert c > a + b
     unbound = account.advise(max_leverage=1e4).weights
-    assert unbound[2] > unbound[0] + unbound[1] > 0  # two that move as one are one bet
+    alone = []
+    for bot in account.bots.values():
+        risk = bot.decision.risk
+        alone.append(0.25 * 1e-4 * risk.expected_edge_bps / risk.stop_distance**2)
+    assert unbound[2] == pytest.approx(alone[2], rel=0.2)
+    assert unbound[0] + unbound[1] == pytest.approx(max(alone[:2]), rel=0.2)  # two that move as one are one bet
     short = account_of()
     list(short.run(streams(seconds=5)))
     with pytest.raises(InvalidData, match="samples of all prices"):

@@ -104,7 +104,7 @@ class Account:
 
     @property
     def values(self) -> NDArray[np.float64]:
-        """(n,) signed value of each position over equity; NaN where equity, or the price of what is held, is not known."""
+        """(n,) signed value of each position over equity; NaN where equity or the price of what is held is unknown."""
         equity = self._equity
         out = np.zeros(len(self.bots))
         for i, bot in enumerate(self.bots.values()):
