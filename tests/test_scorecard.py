@@ -550,11 +550,13 @@ def test_nonsense_is_refused_by_name(bad, word):
 class Says:
     """A model that always says up."""
 
-    contract = Contract(
-        name="says", kind="gru", columns=("rsi_14",), fingerprint=sc.FeatureSet(["rsi_14"]).fingerprint, sample="bar",
-        bars=None, horizon="5s", label="up or down", calibration={"method": "temperature"},
-    )  # fmt: skip
     missing, ready = 0, True
+
+    def __init__(self, horizon="5s"):
+        self.contract = Contract(
+            name="says", kind="gru", columns=("rsi_14",), fingerprint=sc.FeatureSet(["rsi_14"]).fingerprint,
+            sample="bar", bars=None, horizon=horizon, label="up or down", calibration={"method": "temperature"},
+        )  # fmt: skip
 
     def bind(self, features):
         return self
@@ -564,6 +566,22 @@ class Says:
 
     def step(self, row):
         return np.array([0.3, 0.1, 0.6])
+
+
+def test_where_nothing_came_since_the_call_nothing_is_learned():
+    """Of a Friday's call nothing is known on Saturday: that the price stood still would be news that was not there."""
+    day = 86_400 * SECOND
+    days = np.array([i for i in range(700, 770) if i % 7 < 5])
+    close = 100 * np.exp(np.cumsum(np.random.default_rng(2).normal(0, 0.01, len(days))))
+    bot = sc.Orchestrator(
+        sc.Engine(["rsi_14"], instrument="DAYS"), Says("1d"), policy=Policy(every="bar", horizon=1, max_age_s=1e9)
+    )
+    for _ in bot.run(bars(day * days, close, close, close, close, np.ones(len(days)))):
+        pass
+    asked = np.frombuffer(bot.scorecard.snapshot(), _core.SCORECARD)["calls"][0]
+    assert asked == sum(d % 7 < 4 and d + 1 < days[-1] for d in days)
+    moves = bot.scorecard.scores().get("fused")
+    assert moves.moves == pytest.approx(moves.count)  # none was flat
 
 
 def test_running_scores_of_the_bots_of_this_process():

@@ -126,7 +126,7 @@ void Loop::catch_up(std::int64_t ts, std::int64_t start) noexcept {
         arm();
         if (ts < s_.grid) return;
     }
-    if (outcomes_.next() <= ts) outcomes_.settle(ts, price(), engine_.book());
+    if (outcomes_.next() <= ts) outcomes_.settle(ts, price(), this->ts(), engine_.book());
     for (std::int64_t at = kNever;;) {
         std::int64_t following = kFar;
         for (std::size_t i = 0; i < clocks_; ++i)

@@ -57,7 +57,7 @@ void Outcomes::expect(const Decision& d, std::int64_t bar_ns, std::int64_t bars,
     schedule();
 }
 
-void Outcomes::settle(std::int64_t ts, double price, const Book& book) noexcept {
+void Outcomes::settle(std::int64_t ts, double price, std::int64_t seen, const Book& book) noexcept {
     const bool priced = price > 0 && price < 1e300;
     for (; s_.filled < s_.fill; ++s_.filled) {
         const Fill& f = fills_[s_.filled % kFills];
@@ -69,7 +69,7 @@ void Outcomes::settle(std::int64_t ts, double price, const Book& book) noexcept 
             const Call& c = calls_[s_.seen[h] % kCalls];
             const auto horizon = static_cast<std::int64_t>(static_cast<double>(c.horizon) * kHorizonFactors[h]);
             if (c.ts + horizon + 1 > ts) break;
-            if (!priced) continue;
+            if (!priced || seen <= c.ts) continue;
             const double move = log_ratio(price, c.price);
             scratch_.ts = c.ts, scratch_.confidence = c.confidence, scratch_.raw_confidence = c.raw_confidence, scratch_.score = c.score;
             scratch_.regime.name = c.regime;
@@ -82,7 +82,7 @@ void Outcomes::settle(std::int64_t ts, double price, const Book& book) noexcept 
     s_.first = s_.seen[0];
     for (std::uint64_t at : s_.seen) s_.first = std::min(s_.first, at);
     if (s_.var_due <= ts) {
-        if (priced) decide::loss(s_.card, s_.var, price / s_.var.price - 1, s_.var_horizon);
+        if (priced && seen > s_.var.ts) decide::loss(s_.card, s_.var, price / s_.var.price - 1, s_.var_horizon);
         s_.var_due = kFar;
     }
     schedule();

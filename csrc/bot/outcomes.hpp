@@ -26,8 +26,9 @@ public:
 
     // Await what comes of a decision. It is known `arrival` ns later what the book took.
     void expect(const decide::Decision& decision, std::int64_t bar_ns, std::int64_t bars, std::int64_t arrival, double mid) noexcept;
-    // All that is over by `ts`, at the price (NaN unknown) and the book that were known then.
-    void settle(std::int64_t ts, double price, const Book& book) noexcept;
+    // All that is over by `ts`, at the price (NaN unknown) and the book that were known then, the last event at `seen`. Where nothing
+    // came since a call (a night, a weekend) nothing is learned of it: that the price stood still is not known.
+    void settle(std::int64_t ts, double price, std::int64_t seen, const Book& book) noexcept;
     std::int64_t next() const noexcept { return s_.next; }  // when the first is over; kFar where none is awaited
 
     const decide::Scorecard& card() const noexcept { return s_.card; }

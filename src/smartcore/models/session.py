@@ -30,7 +30,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from smartcore import _core
 from smartcore.errors import ContractMismatch, CorruptSnapshot
 from smartcore.models import providers as _providers
 from smartcore.models.contract import Contract
@@ -207,6 +206,8 @@ class Model:
             return math.nan
         if self._inputs is None:
             self._inputs = self.contract.inputs.arrays
+        from smartcore import _core  # here: nets are trained where there is no core
+
         return _core._distance(self._input, *self._inputs) / self.contract.inputs.far
 
     @property
