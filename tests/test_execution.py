@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from scipy import stats
 import smartcore as sc
 from smartcore import _core
 from smartcore.decide import Context, Inputs, Policy, Schedule, Scorecard, decide, schedule
+from smartcore.market import readers
 
 NAN = math.nan
 EXECUTION = _core.DECISION["execution"]
@@ -525,3 +528,14 @@ def test_what_a_size_would_slip_is_among_its_costs() -> None:
     assert deep.risk.contracts and thin.risk.contracts and 0 < thin.risk.contracts < deep.risk.contracts
     assert edge[deep].value - edge[thin].value > 10
     assert thin.execution.slippage_bps > 5
+
+
+@pytest.mark.parametrize("quantile", [0.9, 0.99])
+def test_tolerances_cover_on_a_recorded_market(recorded: Callable[[str], Path], quantile: float) -> None:
+    """ETHUSD, a decision in 100 ms, the book 100 ms later. bench/slippage.py has all recordings and intervals."""
+    events = readers.read(recorded("binance_l2_2024/coinm_perp_ethusd_perp_2024-08-08.parquet"))
+    policy = Policy(every="100ms", slippage_quantile=quantile, participation=1.0, min_votes=1)
+    bot = sc.Orchestrator(sc.Engine([*BOOK, "ofi_l1_10s"]), policy=policy, latency_ns=100_000_000)
+    *_, last = bot.run(events)
+    assert last.track.slippage_calls > 500 and last.track.slippage_coverage is not None
+    assert last.track.slippage_coverage == pytest.approx(quantile, abs=0.02)
