@@ -515,6 +515,34 @@ def test_snapshots_that_do_not_fit_are_refused():
     assert other.policy.max_contracts == 1 and other.decisions == bot.decisions and other.symbol == "TOY"
 
 
+def test_a_snapshot_with_a_stand_in_wants_it_again():
+    def made(**options):
+        return Counting(horizon="10s", **options), {"sequence": Counting("linear", horizon="10s", **options)}
+
+    first, second = made(bars="1s")
+    bot = Orchestrator(sc.Engine(COLUMNS, bars="1s"), first, policy=policy(), latency_ns=1, fallback=second)
+    list(bot.run(quoted(20)))
+    blob = bot.snapshot()
+    first, second = made(bars="1s")
+    with pytest.raises(ContractMismatch, match="fallback"):
+        Orchestrator.restore(blob, first)
+    again = Orchestrator.restore(blob, first, fallback=second)
+    assert again.snapshot() == blob and first.seen > 10
+
+
+def test_one_whose_init_never_ran_is_refused():
+    empty = Orchestrator.__new__(Orchestrator)
+    for ask in (
+        lambda: empty.ts,
+        lambda: empty.position,
+        lambda: empty.on_trade(T0, 1.0, 1.0),
+        empty._snapshot,
+        empty._card,
+    ):
+        with pytest.raises(TypeError, match="__init__"):
+            ask()
+
+
 # ---- what it costs ----
 
 

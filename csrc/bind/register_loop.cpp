@@ -340,6 +340,11 @@ PyMethodDef calls[] = {
 };
 #undef SELF
 
+// pybind11 also makes memory for an object whose __init__ never ran.
+Loop& in(const BoundLoop& bound) {
+    if (!bound.loop) throw py::type_error("Loop.__init__ was not called");
+    return *bound.loop;
+}
 template <class T>
 py::bytes bytes_of(const T& value) {
     return py::bytes(reinterpret_cast<const char*>(&value), sizeof value);
@@ -354,53 +359,53 @@ py::object known_or_none(bool is, double value) { return is ? py::object(py::flo
 void register_loop(py::module_& m) {
     py::class_<BoundLoop> loop(m, "Loop", "The loop of one instrument. Use smartcore.Orchestrator.");
     loop.def(py::init(&make), py::arg("engine"), py::arg("setup"))
-        .def_property_readonly("ts", [](const BoundLoop& b) { return b.loop->ts(); },
+        .def_property_readonly("ts", [](const BoundLoop& b) { return in(b).ts(); },
                                "Time of the last event, ns UTC; before the first one far in the past.")
-        .def_property_readonly("decisions", [](const BoundLoop& b) { return b.loop->decisions(); }, "Decisions so far.")
-        .def_property("position", [](const BoundLoop& b) { return b.loop->account().position; },
-                      [](BoundLoop& b, double x) { b.loop->account().position = x; }, "Signed contracts held.")
-        .def_property("correlated", [](const BoundLoop& b) { return b.loop->account().correlated; },
-                      [](BoundLoop& b, double x) { b.loop->account().correlated = x; },
+        .def_property_readonly("decisions", [](const BoundLoop& b) { return in(b).decisions(); }, "Decisions so far.")
+        .def_property("position", [](const BoundLoop& b) { return in(b).account().position; },
+                      [](BoundLoop& b, double x) { in(b).account().position = x; }, "Signed contracts held.")
+        .def_property("correlated", [](const BoundLoop& b) { return in(b).account().correlated; },
+                      [](BoundLoop& b, double x) { in(b).account().correlated = x; },
                       "Signed value over equity of positions in instruments that move with this one.")
-        .def_property("health", [](const BoundLoop& b) { return known_or_none(known(b.loop->account().health), b.loop->account().health); },
-                      [](BoundLoop& b, const py::object& x) { b.loop->account().health = x.is_none() ? kNaN : x.cast<double>(); },
+        .def_property("health", [](const BoundLoop& b) { return known_or_none(known(in(b).account().health), in(b).account().health); },
+                      [](BoundLoop& b, const py::object& x) { in(b).account().health = x.is_none() ? kNaN : x.cast<double>(); },
                       "0 to 100 as monitors see it, None unknown.")
-        .def_property("equity", [](const BoundLoop& b) { return known_or_none(b.loop->account().equity_known, b.loop->account().equity); },
+        .def_property("equity", [](const BoundLoop& b) { return known_or_none(in(b).account().equity_known, in(b).account().equity); },
                       [](BoundLoop& b, const py::object& x) {
-                          Account& a = b.loop->account();
+                          Account& a = in(b).account();
                           a.equity_known = !x.is_none();
                           a.equity = x.is_none() ? kNaN : x.cast<double>();
                           if (a.equity > a.peak && a.equity < kInf) a.peak = a.equity;
                       }, "Account value in quote currency, None unknown; its peak is remembered for ``drawdown``.")
-        .def_property_readonly("drawdown", [](const BoundLoop& b) { return b.loop->account().drawdown(); },
+        .def_property_readonly("drawdown", [](const BoundLoop& b) { return in(b).account().drawdown(); },
                                "Fraction by which equity is below its peak.")
-        .def_property_readonly("_newly_failed", [](const BoundLoop& b) { return b.loop->newly_failed(); })
-        .def_property_readonly("_missed", [](const BoundLoop& b) { return b.loop->missed(); })
+        .def_property_readonly("_newly_failed", [](const BoundLoop& b) { return in(b).newly_failed(); })
+        .def_property_readonly("_missed", [](const BoundLoop& b) { return in(b).missed(); })
         .def_property_readonly("_native", [](const BoundLoop& b) { return b.native; })
-        .def("_context", [](const BoundLoop& b) { return bytes_of(b.loop->context()); })
-        .def("_given", [](const BoundLoop& b) { return bytes_of(b.loop->given()); })
-        .def("_card", [](const BoundLoop& b) { return bytes_of(b.loop->scorecard()); })
+        .def("_context", [](const BoundLoop& b) { return bytes_of(in(b).context()); })
+        .def("_given", [](const BoundLoop& b) { return bytes_of(in(b).given()); })
+        .def("_card", [](const BoundLoop& b) { return bytes_of(in(b).scorecard()); })
         // (scores or None, what it did at its last step: 0 spoke, 1 nothing, 2 failed; failures; whether and how often the stand-in ...)
         .def("_voice", [](const BoundLoop& b, std::size_t seat) {
             if (seat >= decide::kModels) throw py::index_error("seat");
-            const Voice& v = b.loop->voice(seat);
+            const Voice& v = in(b).voice(seat);
             py::object scores = py::none();
             if (v.speaks()) scores = py::array_t<double>(3, v.triple);
             return py::make_tuple(scores, static_cast<int>(v.said), v.faults, v.fell_back, v.stand_in_faults, v.novelty);
         })
         .def("_memory", [](const BoundLoop& b) {  // of the scorecard
-            return py::array(py::dtype::of<decide::Scorecard>(), 1, &b.loop->scorecard(), owner(b));
+            return py::array(py::dtype::of<decide::Scorecard>(), 1, &in(b).scorecard(), owner(b));
         })
-        .def("_record", [](BoundLoop& b, Recorder* recorder) { b.loop->record(recorder); }, py::arg("recorder").none(true), py::keep_alive<1, 2>())
+        .def("_record", [](BoundLoop& b, Recorder* recorder) { in(b).record(recorder); }, py::arg("recorder").none(true), py::keep_alive<1, 2>())
         .def("_latency", [](const BoundLoop& b) {
             static_assert(sizeof(Latency) % sizeof(std::int64_t) == 0);
-            return py::array_t<std::int64_t>(sizeof(Latency) / sizeof(std::int64_t), &b.loop->latency().count, owner(b));
+            return py::array_t<std::int64_t>(sizeof(Latency) / sizeof(std::int64_t), &in(b).latency().count, owner(b));
         })
         .def("_outside", [](BoundLoop& b, const py::bytes& context) {
-            b.loop->outside(record<decide::Context>(context, "context"));
+            in(b).outside(record<decide::Context>(context, "context"));
         })
-        .def("_snapshot", [](const BoundLoop& b) { return py::bytes(b.loop->snapshot(b.engine_header)); })
-        .def("_restore", [](BoundLoop& b, const py::bytes& blob) { b.loop->restore(std::string_view(blob)); })
+        .def("_snapshot", [](const BoundLoop& b) { return py::bytes(in(b).snapshot(b.engine_header)); })
+        .def("_restore", [](BoundLoop& b, const py::bytes& blob) { in(b).restore(std::string_view(blob)); })
         .def_static("_engine_of", [](const py::bytes& blob) { return py::bytes(Loop::engine_of(std::string_view(blob)).data(),
                                                                                Loop::engine_of(std::string_view(blob)).size()); });
     add_calls(reinterpret_cast<PyTypeObject*>(loop.ptr()), calls);
