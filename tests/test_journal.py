@@ -182,6 +182,34 @@ def test_full_it_drops_counts_and_says_so(tmp_path, caplog):
     assert sequences == list(range(kept))
 
 
+def test_a_disk_that_fails_for_a_while_loses_nothing(tmp_path, monkeypatch, caplog):
+    write, fails = Journal._write, []
+
+    def failing(self, connection, ring, *rest, **named):
+        if len(fails) < 3:
+            fails.append(1)
+            if len(fails) == 2:  # in the middle of a commit
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute("INSERT INTO drops VALUES (NULL, 1, 99)")
+            raise sqlite3.OperationalError("database or disk is full")
+        return write(self, connection, ring, *rest, **named)
+
+    monkeypatch.setattr(Journal, "_write", failing)
+    with Journal(tmp_path / "j", commit_s=0.02) as journal:
+        bot = Orchestrator(sc.Engine(["rsi_14"], instrument="FULL"), journal=journal)
+        made = list(bot.run(bars(30)))
+        deadline = time.monotonic() + 10
+        while len(fails) < 1 and time.monotonic() < deadline:
+            time.sleep(0.005)
+        assert journal.flush()
+        assert [entry.decision for entry in journal] == made and journal.drops == journal.dropped == 0
+        deadline = time.monotonic() + 5
+        while journal.error and time.monotonic() < deadline:
+            time.sleep(0.005)
+        assert journal.status()["error"] is None
+    assert len(fails) == 3 and caplog.text.count("disk is full") == 1
+
+
 def test_a_replay_waits_for_its_journal(tmp_path):
     with Journal(tmp_path / "j", memory=1 << 18, commit_s=60.0) as journal:
         assert len(decided(journal, 50)) == 50

@@ -237,6 +237,17 @@ def test_the_sole_gate_and_what_it_cost():
     assert set(what.thresholds.values()) == {"BUY", "HOLD"}
 
 
+def test_a_threshold_that_was_raised_is_said_to_be():
+    policy = Policy(fee_bps=0.0, min_confidence=0.88, strong_confidence=0.95, volatile_raise=0.02)
+    row = ROW.copy()
+    row[NAMES.index("market_regime_volatility")] = 2.0
+    entry, made, _ = entry_of(policy, row=row)
+    assert made.signal == "HOLD" and [r.gate for r in made.failed] == ["confidence"]
+    (line, *_) = Whatif(entry).lines
+    asked = "would have bought at a confidence of 0.9: it was 0.889, the threshold raised by 0.02 for high volatility"
+    assert line.startswith(asked)
+
+
 @pytest.mark.parametrize(
     ("gate", "change"),
     [

@@ -501,8 +501,13 @@ def replay(options: argparse.Namespace) -> int:
             if given is not None or options.consistency:
                 raise Refused(f"run {number} has no snapshot to go on from: it is kept by Journal(..., events=True)")
             continue
-        models = _models_of(runs[number][0], options.models)
-        parts.append(rerun.replay(journal, number, models, first=first, last=last, events=given, progress=progress))
+        models, more = _models_of(runs[number][0], options.models), {}
+        if options.fallback:
+            more["fallback"] = {
+                name: sc.Model.load(file) for name, file in _assigned("--fallback", options.fallback).items()
+            }
+        part = rerun.replay(journal, number, models, first=first, last=last, events=given, progress=progress, **more)
+        parts.append(part)
     screen.done()
     exact = all(part.exact for part in parts)
     for part in parts:
@@ -860,6 +865,9 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--journal", metavar="FILE", help="the journal (default: $SMARTCORE_JOURNAL)")
     sub.add_argument("--events", metavar="FILE", help="the recording, where the journal did not capture the events")
     sub.add_argument("--models", metavar="FILES", help="those of the run, with commas (default: shipped ones by name)")
+    sub.add_argument(
+        "--fallback", action="append", metavar="SOURCE=FILE", help="a stand-in of the run; may be repeated"
+    )
     sub.add_argument(
         "--consistency", action="store_true", help="only from snapshots: each column online against recomputed, in ulp"
     )

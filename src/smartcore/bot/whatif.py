@@ -233,8 +233,8 @@ def _pass(given: _Given, reason: Reason) -> bool:
 def _had(reason: Reason) -> str:
     """Under which condition, in words: the gate, what was and what was asked."""
     if reason.gate == "confidence" and reason.value is not None and reason.limit is not None:
-        raised = f", {reason.detail}" if reason.detail else ""
-        return f"at a confidence of {reason.limit:.3g}: it was {reason.value:.3g}{raised}"
+        moved = f", the threshold {reason.detail}" if reason.detail else ""
+        return f"at a confidence of {reason.limit:.3g}: it was {reason.value:.3g}{moved}"
     return f"but for {reason.text}"
 
 
