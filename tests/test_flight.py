@@ -46,12 +46,17 @@ def test_it_gives_back_what_was_put():
     assert end == flight.head and flight.tail == 0 and flight.drops == flight.lost == 0 and flight.events == 40
     assert b"".join(item[2] for item in found if len(item) == 3) == events.tobytes()
     assert [item[1] for item in found if len(item) == 3] == list(range(0, 40, 2))
-    decisions = [item for item in found if len(item) == 7]
+    decisions = [item for item in found if len(item) == 8]
     assert [item[1] for item in decisions] == list(range(2, 42, 2))
-    for (_, _, decision, context, told, _said, row), one in zip(decisions, put, strict=True):
+    for (_, _, _, decision, context, told, _said, row), one in zip(decisions, put, strict=True):
         assert (decision, context, told) == one[:3]
         assert row == one[4].tobytes()
-    assert [item[5] for item in decisions] == [card] + [None] * 9 + [one[3] for one in put[10:]]
+    assert [item[6] for item in decisions] == [card] + [None] * 9 + [one[3] for one in put[10:]]
+    assert flight.state == decisions[-1][2] != decisions[-2][2] != 0
+    on = Flight(mmap.mmap(-1, 1 << 20), capture=False, state=decisions[9][2])
+    for event in raw[20:]:
+        on.event(event)
+    assert on.state == flight.state and on.events == 20 and on.head == 0
     first, after = flight.take(0, 3)  # two events and a decision
     assert len(first) == 2 and flight.take(after, 1000)[0] == found[2:]
     flight.release(end)
@@ -72,7 +77,7 @@ def test_full_it_drops_and_counts():
     for i in range(100):
         assert newest.put(*one[:4], np.full(WIDTH, float(i)))
     assert newest.drops == 0
-    rows = [np.frombuffer(item[6])[0] for item in newest.take(newest.tail, 1000)[0]]
+    rows = [np.frombuffer(item[7])[0] for item in newest.take(newest.tail, 1000)[0]]
     assert rows == list(range(100 - len(rows), 100)) and len(rows) > 10
 
 
@@ -94,9 +99,9 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert subprocess.run([sys.executable, "-c", program, str(path)], env=env).returncode == -signal.SIGKILL
     image = path.read_bytes()
     found, end, standing = Flight.read(image)
-    assert [item[2][0] for item in found] == list(range(30))
+    assert [item[3][0] for item in found] == list(range(30))
     assert end == standing["head"] and standing["drops"] == 0
-    assert [item[2][0] for item in Flight.read(image, found[9][0])[0]] == list(range(10, 30))
+    assert [item[3][0] for item in Flight.read(image, found[9][0])[0]] == list(range(10, 30))
     assert Flight.read(image, 1 << 40)[0] == found  # a mark that cannot be: from the tail on
 
     torn = bytearray(image)  # as a power cut may leave it: pages that never reached the disk

@@ -410,6 +410,7 @@ def test_events_and_snapshots_are_kept_where_asked(tmp_path, market):
         for i, event in enumerate(raw):
             if i == 3000:
                 journal.snapshot(flight, b"state" * 100, int(market["ts"][i - 1]), 7)
+                there = (flight.state + 2**63) % 2**64 - 2**63
             flight.event(event)
         assert journal.flush()
         assert journal.status()["lost_events"] == 0
@@ -417,7 +418,7 @@ def test_events_and_snapshots_are_kept_where_asked(tmp_path, market):
         assert journal.events_of(1, 1234, 4321).tobytes() == market[1234:4321].tobytes()
         with pytest.raises(InvalidData, match="events 4990 to 5010 of run 1"):
             journal.events_of(1, 4990, 5010)
-        assert journal.snapshot_of(1, 8) == (3000, 7, int(market["ts"][2999]), b"state" * 100)
+        assert journal.snapshot_of(1, 8) == (3000, 7, int(market["ts"][2999]), there, b"state" * 100)
         assert journal.snapshot_of(1, 6) is None
 
 

@@ -96,6 +96,10 @@ def test_a_recording_does_where_events_were_not_kept(kept, tmp_path):
         rerun.replay(journal, 1)
     again = rerun.replay(journal, 1, events=market)
     assert again.exact and again.decisions == len(made)
+    assert [len({e.state for e in journal}), next(iter(journal)).state != 0] == [len(made), True]
+    other = market.copy()
+    other["v1"][1000] += 1.0  # a size that is not in the row of the next decision would still be noticed
+    assert "EVENTS" in rerun.replay(journal, 1, events=other).different[0]
     with pytest.raises(InvalidData, match="they end before decision"):
         rerun.replay(journal, 1, events=market[: len(market) // 2])
 

@@ -6,7 +6,8 @@ namespace smartcore {
 namespace {
 
 struct BoundFlight : Flight {
-    BoundFlight(py::buffer_info buffer, bool newest, bool capture) : Flight(bytes(buffer), newest, capture), info(std::move(buffer)) {}
+    BoundFlight(py::buffer_info buffer, bool newest, bool capture, std::uint64_t state)
+        : Flight(bytes(buffer), newest, capture, state), info(std::move(buffer)) {}
     static std::span<std::byte> bytes(const py::buffer_info& info) {
         return {static_cast<std::byte*>(info.ptr), static_cast<std::size_t>(info.size * info.itemsize)};
     }
@@ -23,11 +24,12 @@ const T& of(const py::buffer& buffer, py::buffer_info& info, const char* name) {
 }
 
 // The parts of a decision's record; false where its sizes contradict each other.
-bool split(std::span<const std::byte> body, std::span<const std::byte> (&parts)[Flight::kParts]) noexcept {
+bool split(std::span<const std::byte> body, std::uint64_t& state, std::span<const std::byte> (&parts)[Flight::kParts]) noexcept {
     std::uint32_t sizes[Flight::kParts + 1];
-    if (body.size() < sizeof sizes) return false;
+    if (body.size() < sizeof sizes + sizeof state) return false;
     std::memcpy(sizes, body.data(), sizeof sizes);
-    std::size_t at = sizeof sizes;
+    std::memcpy(&state, body.data() + sizeof sizes, sizeof state);
+    std::size_t at = sizeof sizes + sizeof state;
     for (std::size_t i = 0; i < Flight::kParts; ++i) {
         if (sizes[i] > body.size() - at) return false;
         parts[i] = body.subspan(at, sizes[i]);
@@ -36,8 +38,8 @@ bool split(std::span<const std::byte> body, std::span<const std::byte> (&parts)[
     return true;
 }
 
-// Up to `limit` records from `after` on: a decision as (end, number of events before it, decision, context, given, card or None,
-// row), events one after the other as (end, number of the first, their bytes). And where the next one begins.
+// Up to `limit` records from `after` on: a decision as (end, number and hash of events before it, decision, context, given, card or
+// None, row), events one after the other as (end, number of the first, their bytes). And where the next one begins.
 py::tuple records(std::span<const std::byte> memory, std::uint64_t after, std::uint64_t head, std::size_t limit, bool checked) {
     py::list found;
     Flight::Record record;
@@ -58,8 +60,9 @@ py::tuple records(std::span<const std::byte> memory, std::uint64_t after, std::u
         flush();
         after = record.end;
         std::span<const std::byte> part[Flight::kParts];
-        if (record.kind != Flight::Kind::decision || !split(record.body, part)) continue;
-        found.append(py::make_tuple(after, record.number, bytes(part[Flight::kDecision]), bytes(part[Flight::kContext]), bytes(part[Flight::kGiven]),
+        std::uint64_t state;
+        if (record.kind != Flight::Kind::decision || !split(record.body, state, part)) continue;
+        found.append(py::make_tuple(after, record.number, state, bytes(part[Flight::kDecision]), bytes(part[Flight::kContext]), bytes(part[Flight::kGiven]),
                                     part[Flight::kCard].empty() ? py::object(py::none()) : py::object(bytes(part[Flight::kCard])),
                                     bytes(part[Flight::kRow])));
     }
@@ -91,9 +94,9 @@ void register_flight(py::module_& m) {
 One thread puts, another takes; neither waits. What finds no room is dropped and counted, or with `newest` the oldest
 make room. Without `capture` events are counted, not kept. Over a memory-mapped file, what was put outlives the process:
 see `read`.)")
-        .def(py::init([](const py::buffer& memory, bool newest, bool capture) {
-            return std::make_unique<BoundFlight>(memory.request(true), newest, capture);
-        }), py::arg("memory"), py::arg("newest") = false, py::arg("capture") = true)
+        .def(py::init([](const py::buffer& memory, bool newest, bool capture, std::uint64_t state) {
+            return std::make_unique<BoundFlight>(memory.request(true), newest, capture, state);
+        }), py::arg("memory"), py::arg("newest") = false, py::arg("capture") = true, py::arg("state") = 0)
         .def("put", [](BoundFlight& f, const py::buffer& decision, const py::buffer& context, const py::buffer& given,
                        const py::buffer& card, const py::array_t<double, py::array::c_style>& row) {
             py::buffer_info d, c, g, s;
@@ -109,8 +112,8 @@ see `read`.)")
             return records(f.memory(), after, f.header().head.load(std::memory_order_acquire), limit, false);
         }, R"(Up to `limit` records from `after` on, and where the next one begins.
 
-A decision is (end, events before it, decision, context, given, card or None where it is the last one's, row); events that
-follow each other are (end, number of the first, bytes).)", py::arg("after"), py::arg("limit"))
+A decision is (end, number of events before it, their hash, decision, context, given, card or None where it is the one's
+before, row); events that follow each other are (end, number of the first, bytes).)", py::arg("after"), py::arg("limit"))
         .def("release", [](BoundFlight& f, std::uint64_t to) {
             if (to < f.header().tail.load() || to > f.header().head.load()) throw py::value_error("to: not between tail and head");
             f.release(to);
@@ -120,6 +123,7 @@ follow each other are (end, number of the first, bytes).)", py::arg("after"), py
         .def_property_readonly("head", counter(&Header::head), "Bytes ever put.")
         .def_property_readonly("tail", counter(&Header::tail), "Bytes ever released.")
         .def_property_readonly("events", counter(&Header::events), "Events that came.")
+        .def_property_readonly("state", counter(&Header::state), "Hash of the events that came, and of what it began with.")
         .def_property_readonly("drops", counter(&Header::drops), "Decisions that found no room.")
         .def_property_readonly("lost", counter(&Header::lost), "Events that found no room.")
         .def_static("read", [](const py::buffer& image, const py::object& after, std::size_t limit) -> py::object {

@@ -6,7 +6,7 @@ namespace smartcore {
 namespace {
 
 constexpr std::uint64_t kMagic = 0x7468'6769'6c66'6373;  // "scflight", little-endian
-constexpr std::uint64_t kLayout = 1;
+constexpr std::uint64_t kLayout = 2;
 constexpr std::size_t kUnit = sizeof(Flight::Head);
 
 constexpr std::size_t padded(std::size_t size) noexcept { return (size + kUnit - 1) / kUnit * kUnit; }
@@ -28,11 +28,26 @@ std::uint64_t checksum(const Flight::Head& head, const std::byte* body) noexcept
     return sum;
 }
 
+// What came, event by event: order counts. Only the last product waits for the event before, so it takes 3 ns.
+std::uint64_t follow(std::uint64_t state, const Event& e) noexcept {
+    constexpr std::uint64_t prime = 0x9e3779b97f4a7c15;
+    std::uint64_t word[8], lane[4];
+    static_assert(sizeof word == sizeof e);
+    std::memcpy(word, &e, sizeof word);
+    for (std::size_t k = 0; k < 4; ++k) {
+        lane[k] = (word[k] ^ (prime + k)) * prime;
+        lane[k] = ((lane[k] ^ lane[k] >> 32) + word[k + 4]) * prime;
+    }
+    const std::uint64_t all = (lane[0] ^ lane[1] >> 29) + (lane[2] ^ lane[3] >> 31) * prime + (lane[1] ^ lane[3] << 17);
+    state = (state ^ all) * prime;
+    return state ^ state >> 32;
+}
+
 }  // namespace
 
-Flight::Flight(std::span<std::byte> memory, bool newest, bool capture)
+Flight::Flight(std::span<std::byte> memory, bool newest, bool capture, std::uint64_t state)
     : memory_(memory), header_(nullptr), capacity_(memory.size() < sizeof(Header) ? 0 : (memory.size() - sizeof(Header)) / kUnit * kUnit),
-      newest_(newest), capture_(capture) {
+      state_(state), newest_(newest), capture_(capture) {
     if (capacity_ < 4096) throw std::invalid_argument("a flight recorder needs 4,288 bytes or more");
     if (reinterpret_cast<std::uintptr_t>(memory.data()) % alignof(Header)) {
         throw std::invalid_argument("the memory of a flight recorder begins on a boundary of 64 bytes");
@@ -41,6 +56,7 @@ Flight::Flight(std::span<std::byte> memory, bool newest, bool capture)
     header_ = new (memory.data()) Header{};
     header_->layout = kLayout;
     header_->capacity = capacity_;
+    header_->state = state;
     std::atomic_thread_fence(std::memory_order_release);
     header_->magic = kMagic;
 }
@@ -83,7 +99,7 @@ bool Flight::put(const decide::Decision& decision, const decide::Context& contex
     const std::size_t sizes[kParts] = {sizeof decision, sizeof context, sizeof given, same ? 0 : sizeof card, width * sizeof(double)};
     const void* parts[kParts] = {&decision, &context, &given, &card, row};
     std::uint32_t told[kParts + 1] = {};
-    std::size_t total = sizeof(Head) + sizeof told;
+    std::size_t total = sizeof(Head) + sizeof told + sizeof state_;
     for (std::size_t i = 0; i < kParts; ++i) total += told[i] = static_cast<std::uint32_t>(sizes[i]);
     const std::size_t size = padded(total);
     std::byte* at = closed_.load(std::memory_order_acquire) ? nullptr : room(size, 0);
@@ -94,6 +110,8 @@ bool Flight::put(const decide::Decision& decision, const decide::Context& contex
     std::byte* to = at + sizeof(Head);
     std::memcpy(to, told, sizeof told);
     to += sizeof told;
+    std::memcpy(to, &state_, sizeof state_);
+    to += sizeof state_;
     for (std::size_t i = 0; i < kParts; ++i) {
         if (sizes[i]) std::memcpy(to, parts[i], sizes[i]);
         to += sizes[i];
@@ -110,6 +128,7 @@ bool Flight::put(const decide::Decision& decision, const decide::Context& contex
 }
 
 void Flight::event(const Event& e) noexcept {
+    header_->state.store(state_ = follow(state_, e), std::memory_order_relaxed);
     if (!capture_ || closed_.load(std::memory_order_acquire)) {
         header_->events.store(++number_, std::memory_order_relaxed);
         return;

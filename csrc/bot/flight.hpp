@@ -24,6 +24,7 @@ public:
         std::uint64_t magic, layout, capacity, unused[5];
         alignas(64) std::atomic<std::uint64_t> head;            // bytes ever put
         std::atomic<std::uint64_t> events, drops, lost;         // events that came; decisions and events that found no room
+        std::atomic<std::uint64_t> state;                       // a hash of all that came: equal where the bot's state has to be
         alignas(64) std::atomic<std::uint64_t> tail;            // bytes ever released
     };
     // Begins each record, which is a multiple of its size long and never wraps.
@@ -41,8 +42,8 @@ public:
 
     // Lays a new ring out in `memory` (on a boundary of 64 bytes; throws std::invalid_argument if it is too small). newest: the
     // oldest records make room for new ones; else what finds no room is dropped and counted. capture: events are kept, not only
-    // counted.
-    Flight(std::span<std::byte> memory, bool newest, bool capture);
+    // counted. state: that of the bot's snapshot, where it goes on from one.
+    Flight(std::span<std::byte> memory, bool newest, bool capture, std::uint64_t state = 0);
 
     bool put(const decide::Decision& decision, const decide::Context& context, const decide::Given& given,
              const decide::Scorecard& card, const double* row, std::size_t width) noexcept override;
@@ -65,7 +66,7 @@ private:
     std::span<std::byte> memory_;
     Header* header_;
     std::uint64_t capacity_;
-    std::uint64_t head_ = 0, seen_ = 0, number_ = 0;  // seen_: the tail when last looked at
+    std::uint64_t head_ = 0, seen_ = 0, number_ = 0, state_;  // seen_: the tail when last looked at
     std::atomic<bool> closed_{false};
     bool newest_, capture_, carded_ = false;
     decide::Scorecard card_;                          // the last one that was put

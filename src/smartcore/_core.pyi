@@ -426,6 +426,7 @@ class Flight(Recorder):
         memory: typing_extensions.Buffer,
         newest: bool = False,
         capture: bool = True,
+        state: int = 0,
     ) -> None: ...
     def close(self) -> None:
         """
@@ -454,8 +455,8 @@ class Flight(Recorder):
         """
         Up to `limit` records from `after` on, and where the next one begins.
 
-        A decision is (end, events before it, decision, context, given, card or None where it is the last one's, row); events that
-        follow each other are (end, number of the first, bytes).
+        A decision is (end, number of events before it, their hash, decision, context, given, card or None where it is the one's
+        before, row); events that follow each other are (end, number of the first, bytes).
         """
     @property
     def capacity(self) -> int:
@@ -481,6 +482,11 @@ class Flight(Recorder):
     def lost(self) -> int:
         """
         Events that found no room.
+        """
+    @property
+    def state(self) -> int:
+        """
+        Hash of the events that came, and of what it began with.
         """
     @property
     def tail(self) -> int:

@@ -57,7 +57,7 @@ std::int64_t check_decision(const Flight::Record& record) {
     static Made want;  // large
     std::uint32_t sizes[Flight::kParts + 1];
     std::memcpy(sizes, record.body.data(), sizeof sizes);
-    const std::byte* at = record.body.data() + sizeof sizes;
+    const std::byte* at = record.body.data() + sizeof sizes + sizeof(std::uint64_t);  // the hash of events
     decide::Decision decision;
     CHECK(sizes[Flight::kDecision] == sizeof decision && sizes[Flight::kRow] == sizeof want.row);
     std::memcpy(&decision, at, sizeof decision);
@@ -149,6 +149,31 @@ CASE(flight_keeps_the_newest_where_asked) {
         last = found, at = record.end, ++count;
     }
     CHECK(last == 999 && count > 5);
+}
+
+CASE(flight_tells_what_came_by_a_hash) {
+    Memory one(1 << 16), two(1 << 16);
+    Flight a(one.span(), true, true), b(two.span(), true, false);
+    for (std::int64_t i = 0; i < 1000; ++i) {
+        a.event(event(i)), b.event(event(i));
+        CHECK(a.header().state == b.header().state && a.header().state != 0);
+    }
+    const std::uint64_t state = a.header().state;
+    a.event(event(1)), a.event(event(2));
+    b.event(event(2)), b.event(event(1));  // another order
+    CHECK(a.header().state != b.header().state);
+    Memory other(1 << 16);
+    Flight c(other.span(), true, true, state);  // goes on
+    c.event(event(1)), c.event(event(2));
+    CHECK(c.header().state == a.header().state);
+    for (std::size_t i = 0; i < sizeof(Event); ++i) {  // each byte counts
+        Event changed = event(5);
+        reinterpret_cast<unsigned char*>(&changed)[i] ^= 1;
+        Memory m(1 << 16), n(1 << 16);
+        Flight x(m.span(), true, false), y(n.span(), true, false);
+        x.event(event(5)), y.event(changed);
+        CHECK(x.header().state != y.header().state);
+    }
 }
 
 CASE(flight_may_only_count_events) {

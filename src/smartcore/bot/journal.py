@@ -47,7 +47,7 @@ LAYOUT = 2
 
 _APPENDED = ("runs", "decisions", "scorecards", "events", "snapshots", "drops")
 _TABLES = (*_APPENDED, "rings")
-_INSERT = f"INSERT INTO decisions VALUES (NULL{', ?' * 17})"
+_INSERT = f"INSERT INTO decisions VALUES (NULL{', ?' * 18})"
 _BATCH, _LITTLE = 256, 16
 _LEAST = 1 << 18
 
@@ -74,7 +74,7 @@ class Recent:
         """All that are left, the oldest first."""
         image = bytes(self._memory)
         found = Flight.read(image, self.flight.tail)  # what was overwritten while it was copied is before the tail now
-        return [_entry(item, item[5], self.run, 0) for item in found[0]] if found else []
+        return [_entry(item, item[6], self.run, 0) for item in found[0]] if found else []
 
     def find(self, decision_id: str) -> Entry | None:
         """The decision of this id, or None."""
@@ -93,7 +93,7 @@ class _Ring:
         self.card: int | None = None  # number of the last scorecard written
         self.told = 0
         self.retired = False
-        self.snapshots: deque[tuple[int, int, int, bytes]] = deque()
+        self.snapshots: deque[tuple[int, int, int, int, bytes]] = deque()
 
     @property
     def used(self) -> int:
@@ -207,14 +207,14 @@ class Journal:
                 ring.retired = True
                 self._wake.set()
 
-    def snapshot(self, flight: Flight, state: bytes, ts: int, sequence: int) -> None:
+    def snapshot(self, flight: Flight, blob: bytes, ts: int, sequence: int) -> None:
         """Keep the state of a bot as it is between two events, from which later decisions can be replayed.
 
         ts: of the last event; sequence: of the decision to come.
         """
         for ring in self._rings:
             if ring.flight is flight:
-                ring.snapshots.append((flight.events, sequence, ts, state))
+                ring.snapshots.append((flight.events, sequence, ts, _signed(flight.state), blob))
                 self._wake.set()
 
     @property
@@ -333,15 +333,15 @@ class Journal:
         self, connection: sqlite3.Connection, ring: _Ring, items: list[Any], end: int, drops: int, *, pack: bool
     ) -> None:
         """One commit of what was taken from a ring, and of how far that is."""
-        decisions = [item for item in items if len(item) == 7]
+        decisions = [item for item in items if len(item) == 8]
         card = ring.card
         states = list(ring.snapshots)
         with self._lock:
             connection.execute("BEGIN IMMEDIATE")
             cards = []
             for item in decisions:
-                if item[5] is not None or card is None:
-                    said = item[5] or bytes(SCORECARD.itemsize)
+                if item[6] is not None or card is None:
+                    said = item[6] or bytes(SCORECARD.itemsize)
                     card = _insert(connection, "scorecards", ring.number, shrink(said) if pack else said)
                 cards.append(card)
             if decisions:
@@ -350,8 +350,8 @@ class Journal:
                 if len(item) == 3:
                     count = len(item[2]) // EVENT.itemsize
                     _insert(connection, "events", ring.number, item[1], count, shrink(item[2]))
-            for events, sequence, ts, state in states:
-                _insert(connection, "snapshots", ring.number, events, sequence, ts, shrink(state))
+            for events, sequence, ts, state, blob in states:
+                _insert(connection, "snapshots", ring.number, events, sequence, ts, state, shrink(blob))
             if drops > ring.told:
                 connection.execute("INSERT INTO drops VALUES (NULL, ?, ?)", (time.time_ns(), drops - ring.told))
             connection.execute("UPDATE rings SET tail = ?, drops = ? WHERE run = ?", (end, drops, ring.number))
@@ -407,7 +407,7 @@ class Journal:
             for at in range(0, max(1, len(items)), _BATCH):
                 batch = items[at : at + _BATCH]
                 self._write(connection, left, batch, batch[-1][0] if batch else end, standing["drops"], pack=False)
-            self.recovered += sum(len(item) == 7 for item in items)
+            self.recovered += sum(len(item) == 8 for item in items)
             if end != standing["head"]:  # only a power cut does that
                 kept = path.with_name(path.name + ".damaged")
                 kept.write_bytes(image)
@@ -472,7 +472,7 @@ class Journal:
                 cards[number] = whole(row[0], size)
             return cards[number]
 
-        query = f"SELECT run, events, scorecard, decision, context, given, row FROM decisions {where}"
+        query = f"SELECT run, events, state, scorecard, decision, context, given, row FROM decisions {where}"
         with self._reading() as connection:
             try:
                 images = self._images(connection)  # before the file: what is in neither would be lost between them
@@ -481,12 +481,12 @@ class Journal:
                 for number, image in images.items():
                     waiting += _waiting(connection, number, image, run_of(number))
                 yield from reversed(waiting) if last is not None else ()
-                for number, events, card, decision, context, given, row in connection.execute(query, values):
+                for number, events, state, card, decision, context, given, row in connection.execute(query, values):
                     run = run_of(number)
                     records = {"DECISION": decision, "CONTEXT": context, "GIVEN": given}
                     records["SCORECARD"] = card_of(card, run.layouts["SCORECARD"].itemsize)
                     values_ = np.frombuffer(whole(row, 8 * len(run.columns)), "<f8")
-                    yield Entry(run, records, values_, events, number)
+                    yield Entry(run, records, values_, events, number, state)
                 yield from waiting if last is None else ()
             except (sqlite3.Error, KeyError, ValueError, TypeError, EOFError) as error:
                 raise InvalidData(f"{self.path}: damaged: {error}") from error
@@ -504,7 +504,7 @@ class Journal:
             for number, image in images.items():
                 row = connection.execute("SELECT tail FROM rings WHERE run = ?", (number,)).fetchone()
                 found = Flight.read(image, row[0])
-                more += sum(len(item) == 7 for item in found[0]) if found else 0
+                more += sum(len(item) == 8 for item in found[0]) if found else 0
             return more + int(connection.execute("SELECT count(*) FROM decisions").fetchone()[0])
 
     @property
@@ -544,18 +544,19 @@ class Journal:
             rows = connection.execute("SELECT * FROM runs").fetchall()
             return {row[0]: (Run.from_row(row[1:]), counts.get(row[0], 0)) for row in rows}
 
-    def snapshot_of(self, run: int, sequence: int) -> tuple[int, int, int, bytes] | None:
+    def snapshot_of(self, run: int, sequence: int) -> tuple[int, int, int, int, bytes] | None:
         """The last kept state of a run from which decision number ``sequence`` is still to come: how many events it had
-        taken, the number of its next decision, the time of its last event, and itself. None: there is none."""
+        taken, the number of its next decision, the time of its last event, the hash of its events, and itself. None:
+        there is none."""
         if not self._closed:
             self.flush()
         with self._reading() as connection:
             row = connection.execute(
-                "SELECT events, sequence, ts, state FROM snapshots WHERE run = ? AND sequence <= ? "
+                "SELECT events, sequence, ts, state, blob FROM snapshots WHERE run = ? AND sequence <= ? "
                 "ORDER BY n DESC LIMIT 1",
                 (run, sequence),
             ).fetchone()
-        return None if row is None else (*row[:3], zlib.decompress(row[3]))
+        return None if row is None else (*row[:4], zlib.decompress(row[4]))
 
     def events_of(self, run: int, first: int, until: int) -> NDArray[np.void]:
         """Events number ``first`` up to and without ``until`` of a run, dtype EVENT; kind 0 is time that passed.
@@ -648,8 +649,8 @@ def _waiting(connection: sqlite3.Connection, number: int, image: bytes, run: Run
     if last is not None:
         card = whole(connection.execute("SELECT record FROM scorecards WHERE n = ?", (last,)).fetchone()[0], size)
     for item in found[0]:
-        if len(item) == 7:
-            card = item[5] or card
+        if len(item) == 8:
+            card = item[6] or card
             out.append(_entry(item, card, run, number))
     return out
 
@@ -664,9 +665,14 @@ def _last_card(connection: sqlite3.Connection, number: int) -> int | None:
 
 
 def _entry(item: tuple[Any, ...], card: bytes, run: Run, number: int) -> Entry:
-    _, events, decision, context, given, _, row = item
+    _, events, state, decision, context, given, _, row = item
     records = {"DECISION": decision, "CONTEXT": context, "GIVEN": given, "SCORECARD": card}
-    return Entry(run, records, np.frombuffer(row, "<f8"), events, number)
+    return Entry(run, records, np.frombuffer(row, "<f8"), events, number, _signed(state))
+
+
+def _signed(state: int) -> int:
+    """As SQLite has whole numbers."""
+    return state - 2**64 if state >> 63 else state
 
 
 def _insert(connection: sqlite3.Connection, table: str, *values: Any) -> int:
@@ -677,7 +683,7 @@ def _insert(connection: sqlite3.Connection, table: str, *values: Any) -> int:
 def _rows(items: list[Any], cards: list[int], run: Run, number: int, pack: bool) -> Iterator[tuple[Any, ...]]:
     """As in the table ``decisions``, without their numbers."""
     dtype = run.layouts["DECISION"]
-    records = np.frombuffer(b"".join(item[2] for item in items), dtype)
+    records = np.frombuffer(b"".join(item[3] for item in items), dtype)
     reasons = records["reasons"]
     failed = (reasons["passed"] == 0) & (np.arange(reasons.shape[1]) < records["count"][:, None])
     first = reasons["gate"][np.arange(len(records)), failed.argmax(axis=1)]
@@ -687,7 +693,7 @@ def _rows(items: list[Any], cards: list[int], run: Run, number: int, pack: bool)
     for item, card, stopped, ts, sequence, signal, confidence, quality, price, latency in zip(
         items, cards, names, *columns, strict=True
     ):
-        _, events, decision, context, given, _, row = item
+        _, events, state, decision, context, given, _, row = item
         yield (
             number,
             f"{run.symbol}-{ts:x}-{sequence:x}",
@@ -701,6 +707,7 @@ def _rows(items: list[Any], cards: list[int], run: Run, number: int, pack: bool)
             latency if latency >= 0 else None,
             sequence,
             events,
+            _signed(state),
             card,
             decision,
             context,

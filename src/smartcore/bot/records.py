@@ -28,7 +28,7 @@ CREATE TABLE IF NOT EXISTS decisions (
     n INTEGER PRIMARY KEY, run INTEGER NOT NULL REFERENCES runs, id TEXT NOT NULL, symbol TEXT NOT NULL,
     ts INTEGER NOT NULL, signal TEXT NOT NULL, confidence REAL NOT NULL, quality TEXT NOT NULL, stopped_by TEXT,
     price REAL, latency_ns INTEGER, sequence INTEGER NOT NULL, events INTEGER NOT NULL,
-    scorecard INTEGER NOT NULL REFERENCES scorecards,
+    state INTEGER NOT NULL, scorecard INTEGER NOT NULL REFERENCES scorecards,
     decision BLOB NOT NULL, context BLOB NOT NULL, given BLOB NOT NULL, row BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS decisions_id ON decisions (id);
 CREATE INDEX IF NOT EXISTS decisions_sequence ON decisions (run, sequence);
@@ -40,13 +40,13 @@ CREATE TABLE IF NOT EXISTS events (
 CREATE INDEX IF NOT EXISTS events_first ON events (run, first);
 CREATE TABLE IF NOT EXISTS snapshots (
     n INTEGER PRIMARY KEY, run INTEGER NOT NULL REFERENCES runs, events INTEGER NOT NULL, sequence INTEGER NOT NULL,
-    ts INTEGER NOT NULL, state BLOB NOT NULL);
+    ts INTEGER NOT NULL, state INTEGER NOT NULL, blob BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS drops (n INTEGER PRIMARY KEY, ts INTEGER NOT NULL, count INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS rings (
     run INTEGER PRIMARY KEY REFERENCES runs, path TEXT, tail INTEGER NOT NULL, drops INTEGER NOT NULL);
 """
 """All but ``rings`` is append-only. What stands in columns is in the records too: they are for those who ask in SQL.
-``events``: how many the engine had taken before. ``rings``: where the flight recorder of a run is while it is open
+``events``: how many the engine had taken before, ``state``: a hash of those. ``rings``: where the flight recorder of a run is while it is open
 (NULL: emptied), and how far it has been written down."""
 
 
@@ -115,6 +115,8 @@ class Entry:
     """How many the engine had taken before."""
     number: int = 0
     """Of the run in its journal, 0 without one."""
+    state: int = 0
+    """A hash of all events since the run's first snapshot, in order: another bot that says the same has seen the same."""
 
     def record(self, name: str) -> bytes:
         """The bytes of one as this version has them."""
@@ -194,7 +196,8 @@ class Entry:
         if unknown:
             lines.append(f"  {unknown} of {len(self.row)} columns not known yet")
         lines.append(
-            f"  policy {self.run.policy_id}, features {self.run.fingerprint[:12]}, smartcore {self.run.version}"
+            f"  policy {self.run.policy_id}, features {self.run.fingerprint[:12]}, smartcore {self.run.version}; "
+            f"{self.events:,} events before it, hash {self.state & 2**64 - 1:016x}"
         )
         return "\n".join(lines)
 
@@ -213,6 +216,7 @@ class Entry:
             "context": self.context,
             "scorecard": self.scorecard.to_dict(),
             "events": self.events,
+            "state": f"{self.state & 2**64 - 1:016x}",
             "policy_id": run.policy_id,
             "policy": dict(run.policy),
             "models": [dict(model) for model in run.models],

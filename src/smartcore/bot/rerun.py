@@ -70,10 +70,19 @@ class Rerun:
         """By column: mean distance in ulp."""
         return self.total / max(1, self.replayed)
 
-    def add(self, entry: Entry, decision: bytes, parts: Mapping[str, bytes], row: NDArray[np.float64] | None) -> None:
-        """One more. parts: other records made again, by name; row: the engine's, where it was recomputed."""
+    def add(
+        self,
+        entry: Entry,
+        decision: bytes,
+        parts: Mapping[str, bytes],
+        row: NDArray[np.float64] | None,
+        state: int | None = None,
+    ) -> None:
+        """One more. parts: other records made again, by name; row: the engine's, where it was recomputed; state: the
+        hash of the events that it was given."""
         self.decisions += 1
-        wrong = [name for name, made in parts.items() if made != entry.record(name)]
+        wrong = [] if state is None or (state - entry.state) % 2**64 == 0 else ["EVENTS"]
+        wrong += [name for name, made in parts.items() if made != entry.record(name)]
         if decision != entry.record("DECISION"):
             wrong.append("DECISION")
         if row is not None:
@@ -161,17 +170,18 @@ def replay(
     found = journal.snapshot_of(run, first)
     if found is None:
         raise InvalidData(f"{journal.path}: no snapshot of run {run} before decision {first}")
-    taken, sequence, _, state = found
-    bot = Orchestrator.restore(state, *models, **options)
+    taken, sequence, _, state, blob = found
+    bot = Orchestrator.restore(blob, *models, **options)
+    made = _Made(bot, state)
     if events is not None:
-        return _replay(bot, events[taken:], journal.of_run(run, sequence, last), None, first, progress)
+        return _replay(made, events[taken:], journal.of_run(run, sequence, last), None, first, progress)
     until = max((entry.events for entry in journal.of_run(run, sequence, last)), default=taken)
     events = journal.events_of(run, taken, until)
-    return _replay(bot, events, journal.of_run(run, sequence, last), taken, first, progress)
+    return _replay(made, events, journal.of_run(run, sequence, last), taken, first, progress)
 
 
 def _replay(
-    bot: Orchestrator,
+    made: _Made,
     events: NDArray[np.void],
     wanted: Iterable[Entry],
     taken: int | None,
@@ -179,9 +189,7 @@ def _replay(
     progress: Progress,
 ) -> Rerun:
     """taken: how many events of the run came before ``events``; None: those are given, nothing was captured."""
-    out, at = Rerun(), 0
-    made = _Made()
-    bot._record(made.flight)
+    out, at, bot = Rerun(), 0, made.bot
     for entry in wanted:
         context = entry.record("CONTEXT")
         sequence = int(entry.void("CONTEXT")["sequence"])
@@ -198,16 +206,19 @@ def _replay(
             decision = bot.decide(entry.decision.ts)  # one that was asked for, not due
             made.take(True)
         if sequence >= first:
-            out.add(entry, decision.raw, made.parts, made.row)
+            out.add(entry, decision.raw, made.parts, made.row, made.state)
             progress(out.decisions)
     return out
 
 
 class _Made:
-    """What the last decision was made from, as the loop left it."""
+    """A bot, and what its last decision was made from, as the loop left it."""
 
-    def __init__(self) -> None:
-        self.flight = Flight(mmap.mmap(-1, 1 << 20), capture=False)
+    def __init__(self, bot: Orchestrator, state: int) -> None:
+        self.bot = bot
+        self.flight = Flight(mmap.mmap(-1, 1 << 20), capture=False, state=state & 2**64 - 1)
+        bot._record(self.flight)
+        self.state = 0
         self.parts: dict[str, bytes] = {}
         self.row: NDArray[np.float64] = np.zeros(0)
         self._at = 0
@@ -216,7 +227,7 @@ class _Made:
         if not some:
             return
         found, self._at = self.flight.take(self._at, 1)
-        _, _, _, context, given, card, row = found[0]
+        _, _, self.state, _, context, given, card, row = found[0]
         self.flight.release(self._at)
         self.parts |= {"CONTEXT": context, "GIVEN": given} | ({} if card is None else {"SCORECARD": card})
         self.row = np.frombuffer(row)
