@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -280,3 +282,38 @@ def test_what_cannot_be_fitted_is_refused():
         fit_market_regime(drawn.draw(400, 1))
     with pytest.raises(ValueError, match="a state for every bar"):
         fit_market_regime(market, [market.state[:-1]])
+
+
+# ---- the table ----
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "bench"))
+
+
+def test_what_the_table_measures_by_hand():
+    import regimes
+
+    #                true: 0 for 4 bars, 1 for 3, 2 for 2 (missed), 0 for 3
+    true = np.array([0, 0, 0, 0, 1, 1, 1, 2, 2, 0, 0, 0])
+    told = np.array([0, 0, 1, 0, 0, 1, 1, 1, 1, 1, 1, 0])
+    found = regimes.measure(true, told)
+    assert found["accuracy"] == pytest.approx((4 / 7 + 2 / 3 + 0) / 3)
+    assert found["missed"] == pytest.approx(1 / 3)
+    assert found["delay"] == pytest.approx(1.5)  # one bar late, and two
+    assert found["flips"] == pytest.approx(4 / 3)
+
+
+def test_a_name_is_held_by_the_rule_of_the_kernel(table):
+    import regimes
+
+    np.testing.assert_array_equal(regimes.hold(table[:, :7], *regimes.HOLD)[WARM:], table[WARM:, 7])
+
+
+def test_what_the_table_gives_the_others_knows_no_later_bar(market):
+    import regimes
+
+    whole, part = regimes.features(market), regimes.features(prefix(market, 3000))
+    np.testing.assert_allclose(part, whole[:3000], atol=1e-9)
+    rules = regimes.regime_rules.names(regimes.engine(market, list(regimes.regime_rules.COLUMNS))[0])
+    again = regimes.regime_rules.names(regimes.engine(prefix(market, 3000), list(regimes.regime_rules.COLUMNS))[0])
+    np.testing.assert_array_equal(again, rules[:3000])
+    assert len(np.unique(rules)) > 4

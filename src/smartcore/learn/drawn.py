@@ -35,8 +35,9 @@ PULL = 20
 """Ranging prices are pulled to their exponential average of this length."""
 WICK = 0.45
 """Mean of a wick, in deviations of the return."""
-NOISE = 0.5
-"""Deviation of the logarithm of volume within a regime."""
+NOISE = 0.9
+"""Deviation of the logarithm of volume within a regime. Minutes of BTC, ETH, SOL and XRP in 2026 have 0.93 to 1.0 about
+their mean of the last hour."""
 
 
 class Law(NamedTuple):
