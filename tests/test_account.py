@@ -18,7 +18,8 @@ SYMBOLS = ("A", "B", "C")
 def bot_of(symbol, **changes):
     policy = sc.Policy(
         every="1s", fee_bps=0.0, weights={"sequence": 1.0}, min_quality=0.0, min_edge_bps=-1e4, horizon=10,
-        kelly_multiplier=1.0, max_outlier=1e3, max_jump=1e3, max_scores_age_s=1e6, max_contracts=1e9, **changes,
+        kelly_multiplier=1.0, max_outlier=1e3, max_jump=1e3, max_drift=1e3, max_turbulence=1e3, max_scores_age_s=1e6,
+        max_contracts=1e9, **changes,
     )  # fmt: skip
     return Orchestrator(
         sc.Engine(instrument=symbol, bars="1s"), Toy(says=(0.01, 0.04, 0.95)), policy=policy, latency_ns=100_000

@@ -371,6 +371,8 @@ CASES = {
     "strange row": ("novelty", Mode.REDUCE_ONLY, 5.0, -2.0, {"context": {"novelty": 5.0}}),
     "jump": ("anomaly", Mode.REDUCE_ONLY, 20.0, -12.0, {"row": {"lee_mykland_100": -20.0}}),
     "outlier": ("anomaly", Mode.REDUCE_ONLY, 30.0, -18.0, {"row": {"robust_zscore_100": 30.0, "lee_mykland_100": 3.0}}),
+    "drift": ("anomaly", Mode.REDUCE_ONLY, 4.9, -0.1, {"row": {"cusum_100_up": 0.0, "cusum_100_down": 4.9}}),
+    "turbulence": ("anomaly", Mode.REDUCE_ONLY, 9.9, -0.4, {"row": {"page_hinkley_100_up": 9.9}}),
     "forbidden regime": ("regime", Mode.NORMAL, 0.0, -1.0, {"policy": {"regimes": ("ranging",)}}),
     "stale book": ("book_fresh", Mode.HOLD_ONLY, 0.0, -1.0, {"context": {"book_stale": True}}),
     "crossed book": ("book_uncrossed", Mode.HOLD_ONLY, 0.0, -1.0, {"context": {"book_crossed": True}}),
@@ -703,6 +705,7 @@ def moments(n: int, seed: int) -> Iterator[tuple[dict[str, float], dict[str, Any
         for name, low, high in (("volatility", 0, 2), ("trend", -2, 2), ("volume", 0, 2)):
             row[f"market_regime_{name}"] = float(rng.integers(low, high + 1))
         row["lee_mykland_100"], row["robust_zscore_100"] = rng.normal(0, 3, 2)
+        row["cusum_100_up"], row["cusum_100_down"], row["page_hinkley_100_up"] = rng.exponential(1.0, 3)
         row["spread"] = abs(rng.normal(0, 6))
         for name in rng.choice(NAMES, rng.choice([0] * 9 + [1, 3, 30]), replace=False):
             row[str(name)] = float(rng.choice(broken))

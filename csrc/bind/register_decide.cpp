@@ -53,7 +53,8 @@ void register_decide(py::module_& m) {
                          duplicates, health, book_stale, book_crossed, equity_known);
     PYBIND11_NUMPY_DTYPE(Policy, weights, min_confidence, strong_confidence, volatile_raise, threshold_low, threshold_high,
                          min_quality, min_weight, min_edge_bps, vote_edge, max_age_s, max_scores_age_s, max_latency_ms,
-                         max_spread_bps, max_clock_skew_s, max_frozen_s, max_silence, max_duplicates, max_jump, max_outlier, max_novelty,
+                         max_spread_bps, max_clock_skew_s, max_frozen_s, max_silence, max_duplicates, max_jump, max_outlier,
+                         max_drift, max_turbulence, max_novelty,
                          min_health, horizon, stop_sigmas, target_sigmas, kelly_multiplier, shrinkage, max_position, max_drawdown,
                          drawdown_share, max_var, max_correlated, target_volatility, max_contracts, fee_bps, spread_bps,
                          slippage_quantile, z, half_life, participation, risk_aversion, impact, min_votes, max_slices,

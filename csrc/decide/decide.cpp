@@ -100,13 +100,24 @@ void ask_feed(const Context& context, const Policy& policy, Gates& gates) noexce
     gates.at_most(Gate::feed, said.value, said.limit, said.note);
 }
 
-// Moves and prices that no model has learnt from.
+// Moves and prices that no model has learnt from, and changes of the market itself: the one furthest beyond its limit, or nearest.
 void ask_anomaly(const double (&values)[std::size(kAnomalyColumns)], const Policy& policy, Gates& gates) noexcept {
-    const double jump = std::fabs(values[0]), outlier = std::fabs(values[1]);
-    if (!known(jump) && !known(outlier)) return;
-    const bool other = !known(jump) || outlier * policy.max_jump > jump * policy.max_outlier;
-    const double value = other ? outlier : jump, limit = other ? policy.max_outlier : policy.max_jump;
-    gates.at_most(Gate::anomaly, value, limit, other ? Note::outlier : Note::jump).a = value;
+    const auto& [jump, outlier, up, down, turbulence] = values;
+    const struct {
+        double value, limit;
+        Note note;
+    } odd[] = {{std::fabs(jump), policy.max_jump, Note::jump},
+               {std::fabs(outlier), policy.max_outlier, Note::outlier},
+               {known(up) && known(down) ? not_below(up, down) : kNaN, policy.max_drift, Note::drift},
+               {turbulence, policy.max_turbulence, Note::turbulence}};
+    double worst = -1;
+    Reason said{};
+    for (const auto& [value, limit, note] : odd) {
+        if (!known(value)) continue;
+        const double use = limit > 0 ? value / limit : value > 0 ? kInf : 0;
+        if (use > worst) worst = use, said.value = value, said.limit = limit, said.note = note;
+    }
+    if (worst >= 0) gates.at_most(Gate::anomaly, said.value, said.limit, said.note).a = said.value;
 }
 
 void ask_models(const Fusion& fusion, const Given& given, double age, bool stale, Gates& gates) noexcept {

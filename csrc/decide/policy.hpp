@@ -12,7 +12,7 @@ struct Policy {
     double max_age_s, max_scores_age_s;
     double max_latency_ms, max_spread_bps;     // infinity: no limit
     double max_clock_skew_s, max_frozen_s, max_silence, max_duplicates;  // silence: multiples of the usual time between events
-    double max_jump, max_outlier, max_novelty, min_health;
+    double max_jump, max_outlier, max_drift, max_turbulence, max_novelty, min_health;
     double horizon;                            // bars
     double stop_sigmas, target_sigmas;
     double kelly_multiplier, shrinkage;

@@ -62,6 +62,8 @@ enum class Note : std::uint16_t {
     outlier,             // anomaly: the price is `a` robust deviations from its median
     forbidden_regime,    // regime: `bits` of RegimeName
     failed_model,        // model: `bits` of models that raised, or gave what is no forecast
+    drift,               // anomaly: a cumulative sum of moves of `a` deviations: the market has begun to drift
+    turbulence,          // anomaly: Page-Hinkley sum of `a` deviations: moves have become larger
 };
 
 }  // namespace smartcore::decide

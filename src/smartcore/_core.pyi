@@ -1034,6 +1034,9 @@ COLUMNS: dict = {
     "anomaly": (
         ("lee_mykland_100", -1000000000.0, 1000000000.0),
         ("robust_zscore_100", -1000000000.0, 1000000000.0),
+        ("cusum_100_up", 0.0, 5.0),
+        ("cusum_100_down", 0.0, 5.0),
+        ("page_hinkley_100_up", 0.0, 10.0),
     ),
 }
 CONFIDENCE_EDGES: tuple = (

@@ -54,6 +54,7 @@ Policy policy_of(Any& any) {
     p.max_latency_ms = any.below(2) ? kInf : any.from(0, 100), p.max_spread_bps = any.from(0, 1e4);
     p.max_clock_skew_s = any.from(0, 10), p.max_frozen_s = any.from(0, 1e3), p.max_silence = any.from(0, 1e3);
     p.max_duplicates = any.part(), p.max_jump = any.from(0, 20), p.max_outlier = any.from(0, 20), p.max_novelty = any.from(0, 5);
+    p.max_drift = any.from(0, 5), p.max_turbulence = any.from(0, 10);
     p.min_health = any.from(0, 100), p.horizon = std::exp2(any.from(-20, 20));
     p.stop_sigmas = any.from(0.01, 100), p.target_sigmas = any.from(0.01, 100);
     p.kelly_multiplier = any.part(), p.shrinkage = any.part(), p.max_position = any.from(0, 1000), p.max_drawdown = any.from(1e-6, 1);

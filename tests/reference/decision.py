@@ -238,11 +238,13 @@ def decision(
     asked["sources"] = f["completeness"] >= policy.min_weight - 1e-12
     if context.novelty is not None and context.novelty >= 0:
         asked["novelty"] = context.novelty <= policy.max_novelty
-    odd = [
-        (abs(x[name]), most)
-        for name, most in (("lee_mykland_100", policy.max_jump), ("robust_zscore_100", policy.max_outlier))
-        if not isnan(x[name])
-    ]
+    signs = {
+        "lee_mykland_100": policy.max_jump, "robust_zscore_100": policy.max_outlier,
+        "page_hinkley_100_up": policy.max_turbulence,
+    }  # fmt: skip
+    odd = [(abs(x[name]), most) for name, most in signs.items() if not isnan(x[name])]
+    if not isnan(x["cusum_100_up"] + x["cusum_100_down"]):
+        odd.append((max(x["cusum_100_up"], x["cusum_100_down"]), policy.max_drift))
     if odd:
         asked["anomaly"] = all(value <= most for value, most in odd)
     tail = "fhs_short_500" if side < 0 else "fhs_500"

@@ -171,7 +171,7 @@ _LIMITS = {
     "clock": ("max_clock_skew_s",),
     "feed": ("max_silence", "max_frozen_s", "max_duplicates"),
     "novelty": ("max_novelty",),
-    "anomaly": ("max_jump", "max_outlier"),
+    "anomaly": ("max_jump", "max_outlier", "max_drift", "max_turbulence"),
     "latency": ("max_latency_ms",),
 }
 """Gates whose limits the policy holds and which nothing else depends on: they are taken away."""

@@ -38,6 +38,7 @@ NOTES = (
     "none", "from_the_future", "message_lost", "not_a_price", "old_scores", "no_scores", "fell_back", "uncalibrated",
     "missing_sources", "unknown_columns", "assumed_spread", "raised", "costs", "of_equity", "in_contracts", "duplicate",
     "frozen", "gap", "clock_ahead", "jump", "outlier", "forbidden_regime", "failed_model",
+    "drift", "turbulence",
 )  # fmt: skip
 """Why a gate says what it says, where its numbers alone do not."""
 
@@ -90,6 +91,10 @@ def detail(note: str, a: float, b: float, bits: int) -> str:
             return "the last bar's move"
         case "outlier":
             return "the price, from its median of late"
+        case "drift":
+            return "moves that add up: the market has begun to drift"
+        case "turbulence":
+            return "moves that have become larger, added up"
         case "forbidden_regime":
             return f"it is {_REGIMES[bits]}"
     return ""

@@ -121,6 +121,14 @@ class Policy:
     """
     max_outlier: float = 12.0
     """Largest distance of the price from its median of 100 bars, in median absolute deviations."""
+    max_drift: float = 4.8
+    """Largest sum of moves in one direction, by Page's cumulative sums over 100 bars (at 5 they start anew): beyond it
+    the drift has just changed. So it was on 0.16 % of recorded minutes of BTC and SOL.
+    """
+    max_turbulence: float = 9.5
+    """Largest sum of moves larger than usual, by the Page-Hinkley test over 100 bars (at 10 it starts anew): beyond it
+    volatility has just risen. So it was on 0.07 % of those minutes.
+    """
     max_novelty: float = 3.0
     """Largest distance of a row from a model's training inputs; 1 is that of the most distant 1 % of those."""
     min_health: float = 30.0
@@ -261,7 +269,7 @@ _RANGES: tuple[tuple[tuple[str, ...], float, float], ...] = (
     (("drawdown_share", "max_duplicates"), 0.0, 1.0),
     (("min_edge_bps",), -1e4, 1e4),
     (("max_age_s", "max_scores_age_s", "max_clock_skew_s", "max_frozen_s", "max_silence"), 0.0, 1e9),
-    (("max_jump", "max_outlier", "max_novelty"), 0.0, 1e9),
+    (("max_jump", "max_outlier", "max_drift", "max_turbulence", "max_novelty"), 0.0, 1e9),
     (("min_health",), 0.0, 100.0),
     (("max_spread_bps", "spread_bps"), 0.0, 1e4),
     (("fee_bps",), -100.0, 1e4),
