@@ -92,7 +92,7 @@ def detail(note: str, a: float, b: float, bits: int) -> str:
         case "outlier":
             return "the price, from its median of late"
         case "drift":
-            return "moves that add up: the market has begun to drift"
+            return "moves that add up in one direction"
         case "turbulence":
             return "moves that have become larger, added up"
         case "forbidden_regime":
