@@ -36,8 +36,8 @@ def streams(seconds=180, seed=0):
     found = {}
     for i, (symbol, move) in enumerate(moves.items()):
         mid = 100 + np.cumsum(0.01 + 0.02 * move)
-        trades = ev.trades(ts + 1, mid, 1.0 + 1e-6 * np.arange(n), 1)
-        found[symbol] = ev.merge(ev.quotes(ts + i, mid - 0.005, 5, mid + 0.005, 5), trades)
+        trades = ev.trades(ts + 1, mid, 1e6 + np.arange(n), 1)  # deep: a size costs next to nothing
+        found[symbol] = ev.merge(ev.quotes(ts + i, mid - 0.005, 1e6, mid + 0.005, 1e6), trades)
     return found
 
 
