@@ -25,7 +25,6 @@ import threading
 import time
 import weakref
 import zlib
-from collections import deque
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -93,7 +92,6 @@ class _Ring:
         self.card: int | None = None  # number of the last scorecard written
         self.told = 0
         self.retired = False
-        self.snapshots: deque[tuple[int, int, int, int, bytes]] = deque()
 
     @property
     def used(self) -> int:
@@ -210,12 +208,14 @@ class Journal:
     def snapshot(self, flight: Flight, blob: bytes, ts: int, sequence: int) -> None:
         """Keep the state of a bot as it is between two events, from which later decisions can be replayed.
 
-        ts: of the last event; sequence: of the decision to come.
+        ts: of the last event; sequence: of the decision to come. It is committed when this returns: what is put
+        afterwards survives a kill, and would be worth less without it. Raises sqlite3.Error where that fails.
         """
-        for ring in self._rings:
+        for ring in list(self._rings):
             if ring.flight is flight:
-                ring.snapshots.append((flight.events, sequence, ts, _signed(flight.state), blob))
-                self._wake.set()
+                row = (ring.number, flight.events, sequence, ts, _signed(flight.state), shrink(blob))
+                with self._lock, self._writing() as connection:
+                    _insert(connection, "snapshots", *row)
 
     @property
     def drops(self) -> int:
@@ -251,7 +251,7 @@ class Journal:
         """Wait until all put before is committed; False if that took longer than ``timeout`` seconds."""
         marks = [(ring, ring.flight.head) for ring in list(self._rings)]
         until = time.monotonic() + timeout
-        while any(ring.flight.tail < head or ring.snapshots for ring, head in marks):
+        while any(ring.flight.tail < head for ring, head in marks):
             if self._closed or time.monotonic() > until:
                 return False
             self._wake.set()
@@ -318,7 +318,7 @@ class Journal:
         would wait for it) until there is more than can be kept up with in that way."""
         flight = ring.flight
         head = flight.head  # what comes later is for the next time: others have rings too
-        while ring.at < head or ring.snapshots or flight.drops > ring.told:
+        while ring.at < head or flight.drops > ring.told:
             behind = 4 * ring.used > flight.capacity
             items, end = flight.take(ring.at, _BATCH if behind else _LITTLE)
             if end == ring.at < head:
@@ -335,7 +335,6 @@ class Journal:
         """One commit of what was taken from a ring, and of how far that is."""
         decisions = [item for item in items if len(item) == 8]
         card = ring.card
-        states = list(ring.snapshots)
         with self._lock:
             connection.execute("BEGIN IMMEDIATE")
             cards = []
@@ -350,16 +349,12 @@ class Journal:
                 if len(item) == 3:
                     count = len(item[2]) // EVENT.itemsize
                     _insert(connection, "events", ring.number, item[1], count, shrink(item[2]))
-            for events, sequence, ts, state, blob in states:
-                _insert(connection, "snapshots", ring.number, events, sequence, ts, state, shrink(blob))
             if drops > ring.told:
                 connection.execute("INSERT INTO drops VALUES (NULL, ?, ?)", (time.time_ns(), drops - ring.told))
             connection.execute("UPDATE rings SET tail = ?, drops = ? WHERE run = ?", (end, drops, ring.number))
             connection.execute("COMMIT")
         self._warn(drops - ring.told)
         ring.card, ring.told = card, drops
-        for _ in states:
-            ring.snapshots.popleft()
 
     def _warn(self, drops: int) -> None:
         """Once a second at most: whoever drops a thousand decisions a second has enough to do."""
@@ -594,7 +589,6 @@ class _Left(_Ring):
 
     def __init__(self, number: int, run: Run, card: int | None, told: int) -> None:
         self.number, self.run, self.card, self.told = number, run, card, told
-        self.snapshots = deque()
 
 
 # ---- rings in files ----

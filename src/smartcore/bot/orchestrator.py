@@ -215,7 +215,6 @@ class Orchestrator(_core.Loop):
             self._flight = flight
             if self.journal.events:
                 self.checkpoint()
-                self.journal.flush()  # on the disk before the first event: nothing replays without it
 
     def checkpoint(self) -> None:
         """Keep :meth:`snapshot` in the journal, so that later decisions are replayed from here. One is kept at the

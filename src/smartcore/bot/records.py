@@ -46,8 +46,8 @@ CREATE TABLE IF NOT EXISTS rings (
     run INTEGER PRIMARY KEY REFERENCES runs, path TEXT, tail INTEGER NOT NULL, drops INTEGER NOT NULL);
 """
 """All but ``rings`` is append-only. What stands in columns is in the records too: they are for those who ask in SQL.
-``events``: how many the engine had taken before, ``state``: a hash of those. ``rings``: where the flight recorder of a run is while it is open
-(NULL: emptied), and how far it has been written down."""
+``events``: how many the engine had taken before, ``state``: a hash of those. ``rings``: where the flight recorder of a
+run is while it is open (NULL: emptied), and how far it has been written down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class Entry:
     number: int = 0
     """Of the run in its journal, 0 without one."""
     state: int = 0
-    """A hash of all events since the run's first snapshot, in order: another bot that says the same has seen the same."""
+    """A hash of all events of the run, in order: another bot that says the same has seen the same."""
 
     def record(self, name: str) -> bytes:
         """The bytes of one as this version has them."""
