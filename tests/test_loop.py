@@ -198,9 +198,9 @@ def test_what_a_recorder_was_given_replays():
             made.append(bot.decide())
         else:
             made.append(bot.on_trade(ts, 100.0, 1.0, 1))
-    taken, _ = flight.take(0, 10**6)
+    taken, decision = flight.take(0, 10**6)[0], _core.DECISION.itemsize
     events = np.frombuffer(b"".join(item[2] for item in taken if len(item) == 3), sc.EVENT)
-    kept = [item[2] for item in taken if len(item) > 3]
+    kept = [part for item in taken for part in item if isinstance(part, bytes) and len(part) == decision]
     again = new(bars="1s", columns=COLUMNS)
     assert raws(made) == kept and len(kept) > 100
     assert raws(again.run(events)) == kept
