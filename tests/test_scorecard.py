@@ -6,6 +6,8 @@ import itertools
 import json
 import math
 import pickle
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -393,6 +395,10 @@ def test_a_poor_record_shrinks_the_size():
         sc.decide(row, (0.05, 0.05, 0.9), c, policy, context=context) for c in (None, losses(500, 0.5).scores())
     )
     assert unlucky.risk.var_99 > 1.5 * good.risk.var_99
+    assert good.risk.bound == unlucky.risk.bound == "var"
+    assert unlucky.risk.risk_adjusted_position_size < good.risk.risk_adjusted_position_size / 1.5
+    said = [r.text for r in unlucky.reasons if r.gate == "size"]
+    assert "VaR widened" in said[0]
     boast = fed(*calls(2000, truth=lambda c: 0.5 + 0.1 * (c - 0.5))).scores()
     liar = sc.decide(row, (0.05, 0.05, 0.9), boast, policy, context=context)
     assert liar.confidence < good.confidence
@@ -423,6 +429,31 @@ def test_coverage_of_slippage_and_a_tolerance_that_learns():
     assert (found.calls, found.coverage) == pytest.approx((4000, np.mean(covered)))
     assert np.mean(covered[500:]) == pytest.approx(0.9, abs=0.02)
     assert math.exp(scale) == pytest.approx(2, rel=0.4)
+
+
+def test_the_chance_of_a_switch_learns_how_often_they_come():
+    rng = np.random.default_rng(6)
+    card = Scorecard(1e18)
+    told, came, name = [], [], 0
+    for _ in range(6000):
+        raw = float(rng.uniform(0.2, 0.6))  # far too often
+        shift = float(np.frombuffer(card.snapshot(), _core.SCORECARD)["regime_shift"][0])
+        stated = float(special.expit(special.logit(raw) + shift))
+        after = (name + 1) % 7 if rng.random() < raw / 10 else name
+        card.regime(call(regime__name=name, regime__switch_probability=stated), call(regime__name=after))
+        told.append(stated)
+        came.append(after != name)
+        name = after
+    assert np.mean(told[1000:]) == pytest.approx(np.mean(came[1000:]), rel=0.1)
+    assert card.scores().switches.brier < 0.06
+
+    features = sc.FeatureSet([n for n, _, _ in _core.COLUMNS["regime"] if n.startswith("market_regime")])
+    row = np.array([{"_name": 4.0, "_age": 9.0, "_switch": 0.4}.get(n[13:], 1 / 7) for n in features.columns])
+    context = sc.decide.Context(inputs=sc.decide.Inputs(features.columns), ts=SECOND, as_of=SECOND, price=100.0)
+    plain, learned = (sc.decide(row, None, c, context=context).regime for c in (None, card.scores()))
+    assert plain.switch_probability == 0.4
+    shift = float(np.frombuffer(card.snapshot(), _core.SCORECARD)["regime_shift"][0])
+    assert learned.switch_probability == pytest.approx(special.expit(special.logit(0.4) + shift))
 
 
 def test_switches_of_regime_are_scored():
@@ -542,6 +573,60 @@ def test_nonsense_is_refused_by_name(bad, word):
     with pytest.raises(ValueError, match=word):
         bad(card)
     assert card.snapshot() == before
+
+
+# --- the table of it (bench/reliability.py) --------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def table():
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "bench"))
+    try:
+        yield pytest.importorskip("reliability")
+    finally:
+        sys.path.pop(0)
+
+
+def test_the_tables_error_is_that_of_all_tables(table):
+    from smartcore.learn.evaluate.scores import expected_calibration_error
+
+    rng = np.random.default_rng(1)
+    confidence = rng.uniform(0.5, 0.9, 3000)
+    hit = rng.random(3000) < 0.6
+    prob = np.stack([1 - confidence, confidence], axis=1)
+    found = table.error(confidence, hit, table.bins_of(confidence))
+    assert found == pytest.approx(expected_calibration_error(prob, hit.astype(int)))
+
+
+def test_the_tables_floor_covers_an_honest_forecaster_and_no_other(table):
+    below = []
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        slot = np.repeat(np.arange(150), 10)
+        confidence = np.clip(np.repeat(rng.uniform(0.5, 0.8, 150), 10) + rng.normal(0, 0.02, 1500), 0.5, 0.85)
+        up = np.repeat(rng.random(150) < 0.5, 10)
+        went = rng.random(150)[slot] < np.where(up, confidence, 1 - confidence)
+        honest = table.Calls(confidence, confidence, went == up, up, slot, 1500)
+        mean, high = table.floor(honest, confidence, rng)
+        bins = table.bins_of(confidence)
+        assert 0 < mean < high
+        below.append(table.error(confidence, honest.hit, bins) <= high)
+        assert table.error(np.full(1500, 0.95), honest.hit, bins) > high
+        low, top = table.interval(honest, confidence, rng)
+        assert low < top
+    assert sum(below) >= 8
+
+
+def test_scores_are_played_back_to_their_own_rows_alone(table):
+    one = table.SETS["daily"]
+    width = len(table.columns_of(one))
+    rows = np.random.default_rng(0).normal(size=(9, width)).astype(np.float32)
+    model = table.Playback("lightgbm", one, np.arange(27.0).reshape(9, 3), rows, 0.01)
+    model.bind(sc.FeatureSet(list(table.columns_of(one))))
+    assert model.step(rows[0].astype(float)).tolist() == [0, 1, 2]
+    assert model.step(rows[2].astype(float)).tolist() == [6, 7, 8]
+    with pytest.raises(ValueError, match="row 3 is not the one"):
+        model.step(rows[1].astype(float))
 
 
 # --- in a bot ---------------------------------------------------------------------------------------------

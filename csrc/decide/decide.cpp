@@ -177,6 +177,7 @@ void decide(const double* row, const Inputs& inputs, const Given& given, const S
 
     Regime& regime = out.regime;
     read_regime(regimes, spread, policy, regime);
+    if (card && regime.name != RegimeName::unknown) regime.switch_probability = switching(*card, regime.switch_probability);
 
     // Sources: who spoke, and may they be believed?
     const double scores_age = static_cast<double>(given.age_ns) * 1e-9;

@@ -18,7 +18,7 @@ struct Reason {
 
 struct Regime {
     double probabilities[kRegimes];
-    double switch_probability;  // that of another regime at the next bar
+    double switch_probability;  // that of another name at the next bar, as past ones turned out
     double age;                 // bars since the name last changed
     RegimeName name;
     Volatility volatility;

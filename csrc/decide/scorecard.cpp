@@ -14,7 +14,7 @@ constexpr double kLeast = 0.02;   // least slope and least multiplier: with none
 constexpr double kMost = 3;
 constexpr double kEdge = 0.05;    // over a coin flip, of a source that is worth its weight
 constexpr double kDoubt = 0.5;    // standard deviation of the slope before any outcome
-constexpr double kPace = 0.05;   // by how much one slippage moves the log of the tolerance
+constexpr double kPace = 0.05;   // by how much one slippage moves the log of the tolerance, one bar the log-odds of a switch
 constexpr double kAlarm = 0.01;   // p-value below which breaches are too many: it is looked at again and again
 
 double half_life(const Scorecard& card) noexcept { return card.half_life > 0 ? card.half_life : kHalfLife; }
@@ -179,6 +179,7 @@ void regime(Scorecard& card, const Regime& before, const Regime& after) noexcept
     const bool stays = before.name == after.name;
     card.regime_count = card.regime_count * by + 1;
     card.regime_brier = card.regime_brier * by + square(before.switch_probability - !stays);
+    card.regime_shift = std::clamp(card.regime_shift + kPace * (!stays - before.switch_probability), -8.0, 8.0);
     card.regime_stays = card.regime_stays * by + stays;
     card.regime_said = card.regime_said * by + (1 - before.switch_probability);
 }
@@ -218,6 +219,11 @@ double overconfidence(const Tally& t) noexcept { return std::max(0.0, trust(t) *
 double calibrated(const Scorecard& card, double confidence) noexcept {
     if (!(card.slope > 0) || !(confidence > 0.5 && confidence < 1)) return confidence;
     return 1 / (1 + std::exp(card.slope * std::log((1 - confidence) / confidence)));
+}
+
+double switching(const Scorecard& card, double probability) noexcept {
+    if (card.regime_shift == 0 || !(probability > 0 && probability < 1)) return probability;
+    return 1 / (1 + std::exp(-card.regime_shift) * (1 - probability) / probability);
 }
 
 double caution(const Scorecard& card) noexcept { return std::max(1.0, card.caution); }

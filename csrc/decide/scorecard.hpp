@@ -42,6 +42,7 @@ struct Scorecard {
     double caution;                       // what VaR is to be multiplied by, as of the last outcome; 0: none yet
     double slippage_count, slippage_covered, slippage_error, slippage_error2;  // faded; errors in bps
     double slippage_scale;  // log of what tolerances are widened by: moved by every miss and every cover until coverage is right
+    double regime_shift;  // of the log-odds of a switch: moved by every bar until switches come as often as they are said to
     double regime_count, regime_brier, regime_stays, regime_said;  // of switch_probability at the next bar; said: sum of 1 - it
     double added[kSources];               // what each source added to the result: its contribution times the move, bps, faded
     std::int64_t seen[kHorizons];         // ts of the last call that was scored
@@ -82,6 +83,8 @@ double reliability(const Tally& tally, double prior) noexcept;
 double overconfidence(const Tally& tally) noexcept;
 // The fused confidence as past ones turned out, 0.5 to 1. The score and its parts are scaled by (2 of this - 1) / (2 confidence - 1).
 double calibrated(const Scorecard& card, double confidence) noexcept;
+// The probability of a switch of regime as past ones turned out.
+double switching(const Scorecard& card, double probability) noexcept;
 // What VaR and ES are to be multiplied by, 1 to 3: above 1 where there were too many breaches (Note::raised bit 4 on size).
 double caution(const Scorecard& card) noexcept;
 inline const Tally& fused(const Scorecard& card) noexcept { return card.by_source[kSources]; }
