@@ -166,6 +166,20 @@ def test_ticks_that_decide():
     assert 0 < got["call"]["p50_us"] <= got["call"]["p99_us"] <= got["call"]["max_us"]
 
 
+def test_ticks_through_the_lane():
+    """Events between come before the tick that begins the next second, which waits for its time or for them."""
+    tick = pytest.importorskip("tick_to_decision", exc_type=ImportError)
+    events = flow.mixed(45_000)
+    fed, times = tick.due(events, 0.003, 50)
+    second = fed["ts"] // tick.SECOND
+    assert len(fed) < len(events) and (np.diff(times) >= 0).all() and len(set(times.tolist())) == 51
+    assert (second[1:][np.diff(times) > 0] > second[:-1][np.diff(times) > 0]).all()
+    fed, times = tick.due(events, 0.0, 50)
+    assert np.count_nonzero(times < 0) == 50
+    got = tick.through_the_lane(events, tick.builtin(), 0.0, 20)
+    assert got["call"]["n"] == 20 and all(got["models"].values()) and got["call"]["p50_us"] > 0
+
+
 # --- gates ----------------------------------------------------------------------------------------
 
 

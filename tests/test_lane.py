@@ -14,6 +14,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import test_native
 
 import smartcore as sc
 from smartcore.bot.lane import Lane
@@ -286,9 +287,48 @@ def test_rehearsals_and_passing_time_change_no_score(plain):
     assert read(lane)  # a second ended by the clock alone
 
 
+def test_core_and_priority_are_wishes(plain):
+    """Granted or not, decisions are the same; a core that is not there is none to be kept on."""
+    for given in ({"priority": 10, "core": 0}, {"core": 1000}):
+        with Lane(bot(), kept=KEPT, **given) as lane:
+            lane.push_many(EVENTS)
+            assert lane.settle() and [d.raw for d in read(lane)] == [d.raw for d in plain]
+            assert lane.has_priority in ((True, False) if "priority" in given else (False,))
+
+
+def test_a_model_that_fails_is_missing_from_decisions(tmp_path):
+    """Its scores are always infinite: no exception, no crash, decisions say so and the lane goes on."""
+    pytest.importorskip("onnx")
+
+    def divided(file, contract):
+        from onnx import helper, numpy_helper
+
+        file.graph.node[-1].output[0] = "sound"
+        pick = np.zeros((contract.width, 1), np.float32)
+        file.graph.initializer.extend([numpy_helper.from_array(pick, "pick")])
+        file.graph.node.extend(
+            [
+                helper.make_node("MatMul", ["row", "pick"], ["zero"]),
+                helper.make_node("Div", ["sound", "zero"], ["scores"]),
+            ]
+        )
+        return contract
+
+    mine = bot(NativeModel.load(test_native.broken(tmp_path, divided)))
+    with Lane(mine, kept=KEPT) as lane:
+        lane.push_many(EVENTS)
+        assert lane.settle()
+        found = read(lane)
+    assert len(found) > 150 and {str(d.signal) for d in found} == {"HOLD"}
+    assert not any(reason.passed for d in found for reason in d.reasons if reason.gate == "model")
+    assert mine.status()["models"][0]["faults"] > 150
+
+
 def test_what_cannot_be_meant_is_refused():
-    for given in ({"room": 0}, {"kept": 1 << 30}, {"spin": "soon"}, {"rehearse": "-1s"}):
-        with pytest.raises(ValueError, match=next(iter(given)) if "room" in given or "kept" in given else "interval"):
+    for given in ({"room": 0}, {"kept": 1 << 30}, {"priority": 100}, {"spin": "soon"}, {"rehearse": "-1s"}):
+        with pytest.raises(
+            ValueError, match="interval" if "spin" in given or "rehearse" in given else next(iter(given))
+        ):
             Lane(bot(), **given)
     lane = Lane(bot())
     for pace in (0.0, -1.0, float("nan"), float("inf")):

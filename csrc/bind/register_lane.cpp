@@ -32,13 +32,13 @@ struct BoundLane {
 };
 
 std::unique_ptr<BoundLane> make(const py::object& bot, std::size_t room, std::size_t kept, std::int64_t spin_ns, std::int64_t rehearse_ns,
-                                std::int64_t advance_ns, int core) {
+                                std::int64_t advance_ns, int core, int priority) {
     auto made = std::make_unique<BoundLane>();
     made->bot = bot;
     made->bound = &bot.cast<BoundLoop&>();
     std::vector<Speaker*> models;
     for (const std::shared_ptr<Speaker>& speaker : made->bound->speakers) models.push_back(speaker.get());
-    made->lane = std::make_unique<Lane>(*made->bound->loop, std::move(models), Lane::Options{room, kept, spin_ns, rehearse_ns, advance_ns, core});
+    made->lane = std::make_unique<Lane>(*made->bound->loop, std::move(models), Lane::Options{room, kept, spin_ns, rehearse_ns, advance_ns, core, priority});
     return made;
 }
 
@@ -135,7 +135,7 @@ using Times = py::array_t<std::int64_t, py::array::c_style | py::array::forcecas
 void register_lane(py::module_& m) {
     py::class_<BoundLane> lane(m, "Lane", "A loop on a thread of its own. Use smartcore.bot.lane.Lane.");
     lane.def(py::init(&make), py::arg("bot"), py::arg("room"), py::arg("kept"), py::arg("spin_ns"), py::arg("rehearse_ns"),
-             py::arg("advance_ns"), py::arg("core"))
+             py::arg("advance_ns"), py::arg("core"), py::arg("priority"))
         .def("_start", [](BoundLane& b) {
             if (b.lane->runs()) return;
             if (b.bound->away) throw std::runtime_error("another lane has this bot");
@@ -205,6 +205,8 @@ void register_lane(py::module_& m) {
                                                         {"dropped", c.dropped}, {"decisions", c.decisions}, {"lost", c.lost}};
         })
         .def_property_readonly("runs", [](const BoundLane& b) { return b.lane->runs(); }, "Whether the thread is there.")
+        .def_property_readonly("has_priority", [](const BoundLane& b) { return b.lane->has_priority(); },
+                               "Whether the system allowed the priority that was asked for.")
         .def_property_readonly("plays", [](const BoundLane& b) { return !b.lane->played(); }, "Whether a recording still plays.")
         .def_property_readonly("fault", [](const BoundLane& b) { return b.lane->fault(); }, "Of the last event that was refused; empty: none.");
     add_calls(reinterpret_cast<PyTypeObject*>(lane.ptr()), calls);

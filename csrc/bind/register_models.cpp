@@ -103,6 +103,11 @@ void register_models(py::module_& m) {
         .def_property_readonly("faults", &Session::faults, "Steps that failed.")
         .def_property_readonly("error", &Session::error, "What ONNX Runtime said at the last of them.");
 
+    m.def("_runtime", [](const std::string& library) {
+        py::gil_scoped_release release;
+        return Runtime::at(library).version();
+    }, "Version of the ONNX Runtime at a path, loaded from there. RuntimeError: there is none, or it is too old.");
+
     m.def("_distance", [](const Floats& row, const Floats& median, const Floats& scale) {
         if (row.size() != median.size() || row.size() != scale.size()) throw py::value_error("sizes differ");
         return distance(row.data(), median.data(), scale.data(), static_cast<std::size_t>(row.size()));

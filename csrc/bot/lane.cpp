@@ -6,13 +6,13 @@
 #include <cstring>
 
 #if defined(__linux__)
-#include <pthread.h>
-#include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #endif
 #if !defined(_WIN32)
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
 #include <unistd.h>
 #endif
 
@@ -40,6 +40,18 @@ void keep_on(int core) noexcept {
     pthread_setaffinity_np(pthread_self(), sizeof set, &set);  // a core that is not there is none to be kept on
 #else
     (void)core;
+#endif
+}
+
+bool go_before_others(int priority) noexcept {
+#if !defined(_WIN32)
+    if (priority < 1 || priority > 99) return false;
+    sched_param given{};
+    given.sched_priority = priority;
+    return pthread_setschedparam(pthread_self(), SCHED_FIFO, &given) == 0;
+#else
+    (void)priority;
+    return false;
 #endif
 }
 
@@ -199,6 +211,7 @@ void Lane::stop_playing() noexcept {
 
 void Lane::run() noexcept {
     keep_on(options_.core);
+    has_priority_.store(go_before_others(options_.priority), std::memory_order_relaxed);
     constexpr std::int64_t never = INT64_MAX;
     std::int64_t idle = 0, rehearse = never, advance = never;
     for (;;) {

@@ -38,6 +38,7 @@ public:
         std::int64_t rehearse_ns = 0;     // between rehearsals of the models while nothing comes; 0: none
         std::int64_t advance_ns = 0;      // between notes that time passes while nothing comes, by the system's clock; 0: none
         int core = -1;                    // it is kept on; -1: any
+        int priority = 0;                 // 1 to 99: before all that have none, first in first out, where the system allows it; 0: none
     };
     struct Counts {
         std::uint64_t pushed, taken, refused, late, dropped, decisions, lost;
@@ -52,6 +53,7 @@ public:
 
     void start();             // throws std::system_error where there is no thread to be had
     void stop() noexcept;     // what was pushed before is still done
+    bool has_priority() const noexcept { return has_priority_.load(std::memory_order_relaxed); }  // it was allowed
     bool runs() const noexcept { return runs_.load(std::memory_order_acquire); }
 
     // Any thread. `arrived`: monotonic ns.
@@ -115,7 +117,7 @@ private:
     alignas(64) std::atomic<std::uint64_t> head_{0};  // slots ever emptied
     std::atomic<std::uint64_t> taken_{0}, refused_{0}, late_{0};
     alignas(64) std::atomic<std::uint64_t> made_{0};  // decisions ever written
-    alignas(64) std::atomic<bool> asleep_{false}, runs_{false}, stop_{false};
+    alignas(64) std::atomic<bool> asleep_{false}, runs_{false}, stop_{false}, has_priority_{false};
     std::atomic<int> listeners_{0};
     std::atomic<int> signal_{-1};
     int signal_out_ = -1;                             // the reading end, where that is another

@@ -41,6 +41,7 @@ from smartcore.market.events import (
 
 if TYPE_CHECKING:
     from smartcore.bot.journal import why
+    from smartcore.bot.lane import Lane
     from smartcore.bot.orchestrator import Orchestrator
     from smartcore.bot.scorecards import scorecard
     from smartcore.decide import Decision, Policy, decide
@@ -50,11 +51,14 @@ if TYPE_CHECKING:
     from smartcore.market.readers import read
     from smartcore.market.simulator import simulate
     from smartcore.models import Model
+    from smartcore.models.native import NativeModel
 
 _LAZY = {
     "audit": "smartcore.features.audit",
     "Decision": "smartcore.decide",
+    "Lane": "smartcore.bot.lane",
     "Model": "smartcore.models",
+    "NativeModel": "smartcore.models.native",
     "Orchestrator": "smartcore.bot.orchestrator",
     "Panel": "smartcore.features.panel",
     "Policy": "smartcore.decide",
@@ -69,9 +73,9 @@ _LAZY = {
 __all__ = [
     "AUX", "BAR", "BASKET", "DEPTH", "EVENT", "FACTOR", "PEER", "QUOTE", "SCORE", "SERIES", "SOURCES", "TRADE",
     "ContractMismatch", "CorruptSnapshot", "Decision", "Engine", "FeatureSet", "Flag", "Instrument", "InvalidData",
-    "InvalidEvent", "InvalidFeature", "Kind", "Model", "NotDeclared", "Orchestrator", "OutOfOrder", "Panel", "Policy",
-    "SmartcoreError", "UnknownFeature", "__version__", "audit", "build_config", "catalogue", "decide", "feature",
-    "read", "scorecard", "simulate", "why",
+    "InvalidEvent", "InvalidFeature", "Kind", "Lane", "Model", "NativeModel", "NotDeclared", "Orchestrator",
+    "OutOfOrder", "Panel", "Policy", "SmartcoreError", "UnknownFeature", "__version__", "audit", "build_config",
+    "catalogue", "decide", "feature", "read", "scorecard", "simulate", "why",
 ]  # fmt: skip
 
 

@@ -775,6 +775,7 @@ class Lane:
         rehearse_ns: int,
         advance_ns: int,
         core: int,
+        priority: int,
     ) -> None: ...
     def _account(
         self, arg0: float, arg1: float | None, arg2: float, arg3: float | None
@@ -854,6 +855,11 @@ class Lane:
     def fault(self) -> str:
         """
         Of the last event that was refused; empty: none.
+        """
+    @property
+    def has_priority(self) -> bool:
+        """
+        Whether the system allowed the priority that was asked for.
         """
     @property
     def plays(self) -> bool:
@@ -943,6 +949,11 @@ def _distance(
 def _payoff(
     arg0: float, arg1: float, arg2: float, arg3: float, arg4: float
 ) -> tuple[float, float]: ...
+def _runtime(arg0: str) -> str:
+    """
+    Version of the ONNX Runtime at a path, loaded from there. RuntimeError: there is none, or it is too old.
+    """
+
 def _student3(arg0: float) -> float: ...
 def _tally_believed(
     arg0: float, arg1: float, arg2: float, arg3: float, arg4: float, arg5: float

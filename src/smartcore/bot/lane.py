@@ -45,6 +45,9 @@ class Lane(_core.Lane):
     advance: while nothing comes, time passes for the bot every so long by the system's clock ("1s"), so that bars end
         and data grow old. For live feeds stamped by that clock. None: not.
     core: the thread is kept on this core. None: any.
+    priority: 1 to 99, before all threads of the machine that have none (SCHED_FIFO), so that no neighbour delays it:
+        not with a long ``spin``, which nobody could then end. It takes a privilege (CAP_SYS_NICE on Linux);
+        :attr:`has_priority` says whether the system granted it. None: as any other thread.
 
     Events are checked as they are pushed; a bad one raises InvalidEvent and changes nothing. One that is older than
     the last cannot be told of where it was pushed: it is dropped and counted.
@@ -60,12 +63,16 @@ class Lane(_core.Lane):
         rehearse: str | None = None,
         advance: str | None = None,
         core: int | None = None,
+        priority: int | None = None,
     ) -> None:
         for name, size in (("room", room), ("kept", kept)):
             if not 1 <= size <= 1 << 24:
                 raise ValueError(f"{name}: {size!r} is not from 1 to {1 << 24}")
+        if priority is not None and not 1 <= priority <= 99:
+            raise ValueError(f"priority: {priority!r} is not from 1 to 99")
+        first = 0 if priority is None else priority
         pause, passing = (0 if every is None else interval_ns(every) for every in (rehearse, advance))
-        super().__init__(bot, room, kept, interval_ns(spin), pause, passing, -1 if core is None else core)
+        super().__init__(bot, room, kept, interval_ns(spin), pause, passing, -1 if core is None else core, first)
         self.bot = bot
         self.native = bool(bot._native)
         """Whether every model steps in C++, so that the thread never waits for the interpreter."""
@@ -200,6 +207,7 @@ class Lane(_core.Lane):
         return {
             "runs": self.runs,
             "native": self.native,
+            "has_priority": self.has_priority,
             **self._counts(),
             "fault": self.fault or None,
             "latency": self.bot.latency.summary(),

@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib.util
 import math
 import os
+import warnings
 from pathlib import Path
 from typing import Any, cast
 
@@ -42,6 +43,29 @@ def library() -> Path:
         for path in sorted(folder.glob(pattern)):
             return path
     raise FileNotFoundError(f"this wheel of onnxruntime has no library of its own in {folder}; set {VARIABLE} to one")
+
+
+def runtime() -> str:
+    """Version of the ONNX Runtime that steps native models; loads it. Raises FileNotFoundError as :func:`library` does,
+    OSError where the library cannot be loaded or is too old.
+    """
+    where = library()
+    try:
+        return _core._runtime(str(where))
+    except RuntimeError as error:
+        raise OSError(f"ONNX Runtime's library cannot be used: {error}") from error
+
+
+def load(source: str | Path, *, features: Columns | None = None) -> NativeModel | Model:
+    """A :class:`NativeModel`; where ONNX Runtime's library cannot be had a :class:`smartcore.Model`, with a
+    RuntimeWarning that says why. Raises as ``Model.load`` does.
+    """
+    try:
+        runtime()
+    except OSError as error:
+        warnings.warn(f"models step in Python: {error}", RuntimeWarning, stacklevel=2)
+        return Model.load(source, features=features)
+    return NativeModel.load(source, features=features)
 
 
 class NativeModel(_core.Session):
@@ -78,12 +102,13 @@ class NativeModel(_core.Session):
     def load(cls, source: str | Path, *, features: Columns | None = None, verify: bool = True) -> NativeModel:
         """Open a file, or a shipped model by name, and re-run its golden rows; as :meth:`smartcore.Model.load`.
 
-        Raises FileNotFoundError where there is no such file or no library, ContractMismatch as ``Model.load`` does.
+        Raises FileNotFoundError where there is no such file, OSError as :func:`runtime` does, ContractMismatch as
+        ``Model.load`` does.
         """
         path = find(source)
-        where = library()
+        runtime()
         try:
-            file = _core.ModelFile(str(where), path.read_bytes())
+            file = _core.ModelFile(str(library()), path.read_bytes())
         except RuntimeError as error:
             raise ContractMismatch(f"onnxruntime cannot open {path.name}: {error}") from error
         try:
@@ -108,7 +133,7 @@ class NativeModel(_core.Session):
     def of(cls, model: Model) -> NativeModel:
         """The same file, bound alike, with the same state, of a model that runs on the CPU.
 
-        Raises FileNotFoundError where there is no library, ContractMismatch where the model's file is gone or another.
+        Raises OSError as :func:`runtime` does, ContractMismatch where the model's file is gone or another.
         """
         if model.path is None:
             raise ContractMismatch(f"model {model.contract.name!r} was not loaded from a file")
