@@ -7,6 +7,7 @@ import math
 import sqlite3
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -361,3 +362,36 @@ def test_fifty_kills_lose_nothing(tmp_path):
 def test_why_finds_it_through_any_journal(kept):
     path, made, _ = kept
     assert why(made[3].id, path).decision == made[3]
+
+
+def test_a_native_lane_is_kept_and_made_again(tmp_path):
+    """Its thread puts into the ring by itself; what it decided replays on the plain loop, with models run by Python."""
+    from smartcore.bot.lane import Lane
+    from smartcore.models.native import NativeModel
+
+    try:
+        native = [NativeModel.load("gru"), NativeModel.load("gbdt")]
+    except (OSError, ImportError) as error:
+        pytest.skip(f"no library of ONNX Runtime to load: {error}")
+    market = sc.simulate(seconds=60, seed=9, regime="mixed").events
+    with Journal(tmp_path / "j", events=True) as journal:
+        policy = sc.Policy(every="1s", horizon=10)
+        bot = sc.Orchestrator(sc.Engine(instrument="LANE", bars="1s"), *native, policy=policy, journal=journal)
+        with Lane(bot, room=1 << 16) as lane:
+            for call in (bot.checkpoint, bot.snapshot, lambda: bot.rename("OTHER")):
+                with pytest.raises(RuntimeError, match="a lane has this bot"):
+                    call()
+            lane.play(market)
+            made = []
+            while len(made) < 55:
+                decision = lane.wait(timeout=20.0)
+                assert decision is not None
+                made.append(decision)
+            deadline = time.monotonic() + 20
+            while lane.plays and time.monotonic() < deadline:
+                time.sleep(0.01)
+        made += iter(lane.poll, None)
+        assert journal.flush() and journal.drops == 0
+        assert [entry.decision for entry in journal] == made
+        whole = rerun.replay(journal, 1, models())
+        assert whole.exact and whole.decisions == len(made), whole.lines

@@ -345,6 +345,11 @@ Loop& in(const BoundLoop& bound) {
     if (!bound.loop) throw py::type_error("Loop.__init__ was not called");
     return *bound.loop;
 }
+// The same, where no lane's thread is in it.
+Loop& still(const BoundLoop& bound) {
+    if (bound.away) throw std::runtime_error("a lane has this bot: stop() it first");
+    return in(bound);
+}
 template <class T>
 py::bytes bytes_of(const T& value) {
     return py::bytes(reinterpret_cast<const char*>(&value), sizeof value);
@@ -396,7 +401,7 @@ void register_loop(py::module_& m) {
         .def("_memory", [](const BoundLoop& b) {  // of the scorecard
             return py::array(py::dtype::of<decide::Scorecard>(), 1, &in(b).scorecard(), owner(b));
         })
-        .def("_record", [](BoundLoop& b, Recorder* recorder) { in(b).record(recorder); }, py::arg("recorder").none(true), py::keep_alive<1, 2>())
+        .def("_record", [](BoundLoop& b, Recorder* recorder) { still(b).record(recorder); }, py::arg("recorder").none(true), py::keep_alive<1, 2>())
         .def("_latency", [](const BoundLoop& b) {
             static_assert(sizeof(Latency) % sizeof(std::int64_t) == 0);
             return py::array_t<std::int64_t>(sizeof(Latency) / sizeof(std::int64_t), &in(b).latency().count, owner(b));
@@ -404,8 +409,8 @@ void register_loop(py::module_& m) {
         .def("_outside", [](BoundLoop& b, const py::bytes& context) {
             in(b).outside(record<decide::Context>(context, "context"));
         })
-        .def("_snapshot", [](const BoundLoop& b) { return py::bytes(in(b).snapshot(b.engine_header)); })
-        .def("_restore", [](BoundLoop& b, const py::bytes& blob) { in(b).restore(std::string_view(blob)); })
+        .def("_snapshot", [](const BoundLoop& b) { return py::bytes(still(b).snapshot(b.engine_header)); })
+        .def("_restore", [](BoundLoop& b, const py::bytes& blob) { still(b).restore(std::string_view(blob)); })
         .def_static("_engine_of", [](const py::bytes& blob) { return py::bytes(Loop::engine_of(std::string_view(blob)).data(),
                                                                                Loop::engine_of(std::string_view(blob)).size()); });
     add_calls(reinterpret_cast<PyTypeObject*>(loop.ptr()), calls);

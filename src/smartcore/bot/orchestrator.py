@@ -379,6 +379,7 @@ class Orchestrator(_core.Loop):
         """Decisions carry this symbol from now on."""
         if symbol == self.symbol:
             return
+        self._record(None)  # RuntimeError where a lane has the bot, before anything is changed
         self.symbol = symbol
         self._run = replace(self._run, symbol=symbol)
         if self.journal is not None:
