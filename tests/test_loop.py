@@ -271,6 +271,14 @@ def test_silence_and_a_price_that_stands_still():
     assert context()["frozen_s"] == pytest.approx(139 - 99)  # since the last quote that was another
 
 
+def test_a_price_that_nobody_trades_at_is_not_frozen():
+    for volume, frozen in ((0.0, 0.0), (1.0, 50 * 60.0)):
+        bot = Orchestrator(sc.Engine(COLUMNS), policy=sc.Policy(), latency_ns=1)
+        events = ev.bars(T0 + 60 * SECOND * np.arange(51), 5.0, 5.0, 5.0, 5.0, volume)
+        assert len(list(bot.run(events))) == 51
+        assert np.frombuffer(bot._context(), _core.CONTEXT)["frozen_s"][0] == pytest.approx(frozen)
+
+
 def test_events_that_come_twice():
     events = quoted(100)
     once, twice = new(bars="1s", columns=COLUMNS, some=False), new(bars="1s", columns=COLUMNS, some=False)

@@ -17,6 +17,8 @@ public:
                 const auto gap = static_cast<double>(e.ts - ts_);
                 gaps_ += gaps_ < kUsual;
                 usual_ += (gap - usual_) / gaps_;
+                // Nobody traded: that the price stands still says nothing of the feed.
+                if (e.kind == Type::bar && e.v[4] == 0 && moved_ != INT64_MIN) moved_ += e.ts - ts_;
             }
             ts_ = e.ts;
             kept_ = 0;  // times never go back, so equal bytes can only be among those of one time
@@ -30,7 +32,7 @@ public:
     double silence(std::int64_t now) const noexcept {
         return gaps_ < 16 || now < ts_ ? kNaN : static_cast<double>(now - ts_) / usual_;
     }
-    // Seconds for which the price has stood still while events came; NaN without a price.
+    // Seconds for which the price has stood still while events came, bars without volume aside; NaN without a price.
     double frozen() const noexcept { return moved_ == INT64_MIN ? kNaN : static_cast<double>(ts_ - moved_) * 1e-9; }
     // Share of the last events, faded over 64, that were equal to the byte to one of the eight before them; NaN of fewer than 64.
     double twice() const noexcept { return taken_ < kLately ? kNaN : twice_; }
