@@ -401,7 +401,8 @@ void register_loop(py::module_& m) {
         .def("_memory", [](const BoundLoop& b) {  // of the scorecard
             return py::array(py::dtype::of<decide::Scorecard>(), 1, &in(b).scorecard(), owner(b));
         })
-        .def("_record", [](BoundLoop& b, Recorder* recorder) { still(b).record(recorder); }, py::arg("recorder").none(true), py::keep_alive<1, 2>())
+        .def("_record", [](BoundLoop& b, std::optional<Recorder*> recorder) { still(b).record(recorder.value_or(nullptr)); },
+             py::arg("recorder"), py::keep_alive<1, 2>())
         .def("_latency", [](const BoundLoop& b) {
             static_assert(sizeof(Latency) % sizeof(std::int64_t) == 0);
             return py::array_t<std::int64_t>(sizeof(Latency) / sizeof(std::int64_t), &in(b).latency().count, owner(b));
