@@ -3,6 +3,7 @@
     python bench/reliability.py prepare   # rows, models trained fold by fold, their scores; needs the recordings
     python bench/reliability.py run       # the bot itself over every test: engine, decide(), scorecard
     python bench/reliability.py report    # bench/results/reliability.{json,md}
+    python bench/reliability.py choose    # ways of recalibrating side by side: bench/results/recalibration.{json,md}
 
 Two cheap models speak: a linear one as the sequence model and LightGBM as the ensemble, with technical votes and
 smart-money structure beside them. Each test was trained on what was before it alone: the last fifth of that stops and
@@ -498,9 +499,142 @@ def report(out: Path, results: Path, quick: bool) -> None:
     jobs.publish(results, "reliability", told, page(found, told), indent=None)
 
 
+# ---- choose ------------------------------------------------------------------------------------------
+
+CHOICES = [
+    *(("slope", half_life, doubt, 0.0) for half_life in (200, 500, 2000) for doubt in (0.25, 0.5, 1.0)),
+    *(("slope and offset", 500, doubt, offset) for doubt in (0.25, 0.5) for offset in (0.1, 0.2)),
+    *(("shrunk bins", half_life, calls, 0.0) for half_life in (200, 500, 2000) for calls in (50.0, 100.0, 200.0)),
+]
+"""(form, half-life in horizons, standard deviation of the slope's belief around 1, or calls that a bin is shrunk by;
+that of the offset's around 0)."""
+CHOSEN = ("slope", 500, 0.5, 0.0)
+MANY = 1000
+
+
+def recalibrated(kind: str) -> Any:
+    """The walk through one bot's calls: compiled, for there are a million of them."""
+    import numba
+
+    from smartcore import _core
+
+    edges = np.array(_core.CONFIDENCE_EDGES)
+    offset_too, by_bin = kind == "slope and offset", kind == "shrunk bins"
+
+    @numba.njit
+    def walk(ts, raw, moved, hit, horizon, half_life, doubt, offset_doubt):  # type: ignore[no-untyped-def]
+        n, k = len(ts), len(edges)
+        out = np.empty(n)
+        moves, hits, said = np.zeros(k), np.zeros(k), np.zeros(k)
+        slope, offset, seen, read = 1.0, 0.0, np.int64(0), 0
+        stiff, stiff_offset = 1 / doubt**2, 1 / max(offset_doubt, 1e-9) ** 2
+        for i in range(n):
+            new = False
+            while read < i and ts[read] + horizon < ts[i]:  # its horizon is over
+                weight = 1.0 if seen == 0 else min(1.0, (ts[read] - seen) / horizon)
+                seen, fade = ts[read], 0.5 ** (weight / half_life)
+                moves, hits, said = moves * fade, hits * fade, said * fade
+                if moved[read]:
+                    b = np.searchsorted(edges, raw[read], side="right") - 1
+                    moves[b] += weight
+                    said[b] += weight * raw[read]
+                    hits[b] += weight * hit[read]
+                read += 1
+                new = True
+            if new and not by_bin:
+                for _ in range(4):
+                    g, c, go, co, cross = (slope - 1) * stiff, stiff, offset * stiff_offset, stiff_offset, 0.0
+                    for b in range(k):
+                        if moves[b] > 0:
+                            p0 = min(said[b] / moves[b], 1 - 1e-6)
+                            x = np.log(p0 / (1 - p0))
+                            p = 1 / (1 + np.exp(-slope * x - offset))
+                            q = moves[b] * p * (1 - p)
+                            g += x * (moves[b] * p - hits[b])
+                            go += moves[b] * p - hits[b]
+                            c, co, cross = c + x * x * q, co + q, cross + x * q
+                    if offset_too:
+                        det = c * co - cross * cross
+                        slope, offset = slope - (co * g - cross * go) / det, offset - (c * go - cross * g) / det
+                    else:
+                        slope -= g / c
+                    slope = min(3.0, max(0.02, slope))
+            p = min(max(raw[i], 0.5), 1 - 1e-6)
+            if by_bin:  # what a bin and its neighbours were off by
+                b = np.searchsorted(edges, raw[i], side="right") - 1
+                off, near = 0.0, doubt
+                for other in range(k):
+                    share = 0.5 ** abs(other - b)
+                    off += share * (hits[other] - said[other])
+                    near += share * moves[other]
+                out[i] = p + off / near
+            else:
+                out[i] = 1 / (1 + ((1 - p) / p) ** slope * np.exp(-offset))
+            out[i] = min(max(out[i], 0.5), 1 - 1e-6)
+        return out
+
+    return walk
+
+
+def choose(out: Path, results: Path, quick: bool) -> None:
+    """Ways of recalibrating, each on what was known at the time, over the first seed's decisions."""
+    from smartcore.features.engine import interval_ns
+
+    walks = {kind: recalibrated(kind) for kind in dict.fromkeys(choice[0] for choice in CHOICES)}
+    found: dict[str, dict[str, tuple[float, float]]] = {}
+    some: dict[str, int] = {}
+    for name, one in SETS.items():
+        horizon = interval_ns(one.horizon)
+        said: dict[str, list[NDArray[Any]]] = {}
+        came = []
+        for path in sorted(out.glob(f"{name}--*--0.npz")):
+            with np.load(path) as kept:
+                d, width = {field: kept[field] for field in FIELDS}, float(kept["width"])
+            move = future(d["ts"], d["price"], horizon)
+            moved, hit = (np.abs(move) > width) & (d["score"] != 0), (d["score"] > 0) == (move > 0)
+            came.append(hit[moved])
+            some[name] = some.get(name, 0) + len(np.unique(d["ts"][moved] // horizon))
+            said.setdefault("none", []).append(d["raw_confidence"][moved])
+            for choice in CHOICES:
+                given = (d["ts"], d["raw_confidence"], moved, hit, horizon, *map(float, choice[1:]))
+                said.setdefault(str(choice), []).append(walks[choice[0]](*given)[moved])
+        if came:
+            y = np.concatenate(came)
+            found[name] = {}
+            for key, parts in said.items():
+                p = np.clip(np.concatenate(parts), 1e-6, 1 - 1e-6)
+                loss = float(-np.log(np.where(y, p, 1 - p)).mean())
+                found[name][key] = error(p, y, bins_of(p)), loss
+    lines = [
+        "# Ways of recalibrating the fused confidence",
+        "",
+        "`python bench/reliability.py choose`, after `prepare` and `run`: raw confidences of the first seed, each way "
+        "fed with outcomes whose horizon is over. ECE, and log-loss against none in 1e-4 (less is better); doubt: "
+        "standard deviation of the belief around no change, or calls that a bin is shrunk by. Chosen by the sets with "
+        f"more than {MANY:,} horizons, the last column: in six minutes an offset or bins follow the way it went. "
+        "These are the recordings that `reliability.md` is of, so its figures are a little flattered; neighbours do "
+        "much the same.",
+        "",
+        "| way | half-life | doubt | " + " | ".join(found) + " | mean | mean of the large |",
+        "| --- | ---: | ---: |" + " --- |" * (len(found) + 2),
+    ]
+    base = {name: by["none"][1] for name, by in found.items()}
+    lines.append("| none | | | " + " | ".join(f"{by['none'][0]:.3f}" for by in found.values()) + " | | |")
+    for choice in CHOICES:
+        change = {name: 1e4 * (by[str(choice)][1] - base[name]) for name, by in found.items()}
+        cells = [f"{by[str(choice)][0]:.3f}, {change[name]:+.1f}" for name, by in found.items()]
+        kind, half_life, doubt, offset = choice
+        mark = "**" if choice == CHOSEN else ""
+        told = f"{doubt:g}" + (f", {offset:g}" if offset else "")
+        means = [np.mean([x for n, x in change.items() if some[n] > least]) for least in (0, MANY)]
+        cells += [f"{x:+.1f}" for x in means]
+        lines.append(f"| {mark}{kind}{mark} | {half_life} | {told} | {' | '.join(cells)} |")
+    jobs.publish(results, "recalibration", {"quick": quick, "sets": found}, "\n".join(lines) + "\n", indent=None)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("stage", choices=("prepare", "run", "report"))
+    parser.add_argument("stage", choices=("prepare", "run", "report", "choose"))
     parser.add_argument("--sets", nargs="+", default=list(SETS), choices=list(SETS))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="small, to see that it runs")
@@ -509,8 +643,9 @@ def main() -> None:
     told = parser.parse_args()
     folder = told.out or ROOT / "out" / ("reliability_quick" if told.quick else "reliability")
     rows, made = folder / "rows", folder / "decisions"
-    if told.stage == "report":
-        report(made, told.results or (folder if told.quick else ROOT / "bench" / "results"), told.quick)
+    results = told.results or (folder if told.quick else ROOT / "bench" / "results")
+    if told.stage in ("report", "choose"):
+        (report if told.stage == "report" else choose)(made, results, told.quick)
         return
     for path in (rows, made):
         path.mkdir(parents=True, exist_ok=True)
