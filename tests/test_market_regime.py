@@ -221,9 +221,9 @@ def test_filter_and_smoother_equal_hmmlearns():
     x = np.zeros((len(p) - first, 1))
     for n in (1, 2, 50, len(x)):
         np.testing.assert_allclose(model.predict_proba(x[:n])[-1], p[first + n - 1], atol=1e-9)
-    smoothed, counts = learned._smooth(density, p, given.transitions)
+    smoothed = learned._smooth(density, p, given.transitions)
     np.testing.assert_allclose(smoothed[first:], model.predict_proba(x), atol=1e-9)
-    assert counts.sum() == pytest.approx(len(x) - 1)
+    assert abs(smoothed - p)[first:].max() > 0.2, "what it says of the middle knows the end"
 
 
 def test_the_true_filter_equals_a_naive_recursion():
