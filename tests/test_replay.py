@@ -105,6 +105,24 @@ def test_a_recording_does_where_events_were_not_kept(kept, tmp_path):
         rerun.replay(journal, 1, events=market[: len(market) // 2])
 
 
+def test_recorded_streams_again(tmp_path, recorded):
+    """Depth deltas and trades of Binance, ticks of a currency with crossed quotes: models, gaps and all."""
+    book = recorded("binance_l2_2024/spot_btcusdt_2024-08-08.parquet")
+    ticks = recorded("fx_ticks_2014/fxcm_eurusd_2014-05-01_2014-05-09.parquet")
+    for name, file, limit, policy, with_models in (
+        ("book", book, 60_000, Policy(every="1s", horizon=10), True),
+        ("ticks", ticks, 30_000, Policy(every="100 events"), False),
+    ):
+        events = np.ascontiguousarray(sc.read(file)[:limit])
+        with Journal(tmp_path / name, events=True) as journal:
+            engine = sc.Engine(instrument=name, bars="1s" if with_models else None)
+            bot = sc.Orchestrator(engine, *(models() if with_models else []), policy=policy, journal=journal)
+            many = sum(1 for _ in bot.run(events))
+            whole = rerun.replay(journal, 1, models() if with_models else [])
+            assert whole.exact and whole.replayed == many > 100, whole.lines
+            assert whole.worst.max() == 0
+
+
 def test_what_was_changed_is_found(kept, tmp_path):
     path, made, _ = kept
     other = tmp_path / "changed"

@@ -133,7 +133,10 @@ class Whatif:
             flips = {*self.thresholds.values(), d.signal}
             told = ", ".join(f"{at:.2f} {signal}" for at, signal in sorted(self.thresholds.items()))
             same = f"{d.signal} at any confidence asked from {min(self.thresholds):.2f} to {max(self.thresholds):.2f}"
-            lines.append(f"at other thresholds than {d.threshold:.2f}: {told}" if len(flips) > 1 else same)
+            if len(flips) > 1:
+                lines.append(f"at other thresholds than {d.threshold:.2f}: {told}")
+            elif d.signal != Signal.HOLD:
+                lines.append(same)
         return lines
 
     def to_dict(self) -> dict[str, Any]:
