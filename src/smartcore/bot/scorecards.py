@@ -56,6 +56,7 @@ def scorecard() -> Scorecards:
     Of each: hit rate, stated confidence and Brier score of the decision and of its sources, by regime and horizon; the
     reliability table of confidence with its calibration error and that of a perfect forecaster; breaches of VaR with
     p-values; coverage of the slippage tolerance; the regime's chance of switching; what each source added.
+    Of a bot that another thread feeds meanwhile, some numbers may be an outcome older than others.
     """
     found: dict[str, Scores] = {}
     for _, bot in sorted(_living.items()):
