@@ -6,11 +6,13 @@ import asyncio
 import gc
 import os
 import select
+import subprocess
 import sys
 import threading
 import time
 import warnings
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -100,6 +102,13 @@ def test_the_bot_between_lanes(plain):
             mine.on_trade(int(EVENTS["ts"][-1]), 1.0, 1.0, 1)
         with pytest.raises(RuntimeError, match="another lane"):
             Lane(mine).start()
+        for change in (
+            lambda: mine.snapshot(),
+            lambda: setattr(mine, "equity", 1.0),
+            lambda: setattr(mine, "position", 1),
+        ):
+            with pytest.raises(RuntimeError, match="a lane has this bot"):
+                change()
         lane.push_many(EVENTS[a:b])
     found += [d.raw for d in read(lane)] + [d.raw for d in mine.run(EVENTS[b:])]
     assert found == [d.raw for d in plain]
@@ -346,6 +355,24 @@ def test_a_lane_that_is_forgotten_ends():
     gc.collect()
     if sys.platform == "linux":
         assert len(os.listdir("/proc/self/task")) <= before[1] + 1  # the journal's own, of the bot
+
+
+def test_a_process_that_ends_while_a_lane_runs():
+    """With models in C++ and in Python, fed and idle: it ends, and quietly."""
+    program = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import test_lane as t
+models = () if sys.argv[2] == "native" else (t.Model.load("gru"), t.Model.load("gbdt"))
+lane = t.Lane(t.bot(*models), kept=16).start()
+lane.play(t.EVENTS, 1.0)
+lane.wait(0.05)
+print("ended")
+"""
+    for which in ("native", "python"):
+        command = [sys.executable, "-W", "ignore", "-c", program, str(Path(__file__).parent), which]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        assert (done.returncode, done.stdout.strip()) == (0, "ended"), done.stderr
 
 
 def test_pace():

@@ -14,6 +14,7 @@ struct BoundLane {
     BoundLoop* bound = nullptr;
     std::unique_ptr<Lane> lane;
     py::object events, due;  // of what plays
+    bool has = false;        // the bot
 
     static void* operator new(std::size_t n) { return std::memset(::operator new(n), 0, n); }
     static void operator delete(void* p) noexcept { ::operator delete(p); }
@@ -25,7 +26,7 @@ struct BoundLane {
             lane->stop_playing();
             lane->stop();
         }
-        bound->away = false;
+        if (has) bound->away = has = false;
         events = due = py::object();
     }
     ~BoundLane() { stop(); }
@@ -137,15 +138,10 @@ void register_lane(py::module_& m) {
     lane.def(py::init(&make), py::arg("bot"), py::arg("room"), py::arg("kept"), py::arg("spin_ns"), py::arg("rehearse_ns"),
              py::arg("advance_ns"), py::arg("core"), py::arg("priority"))
         .def("_start", [](BoundLane& b) {
-            if (b.lane->runs()) return;
+            if (b.has) return;
             if (b.bound->away) throw std::runtime_error("another lane has this bot");
-            b.bound->away = true;
-            try {
-                b.lane->start();
-            } catch (...) {
-                b.bound->away = false;
-                throw;
-            }
+            b.lane->start();
+            b.bound->away = b.has = true;
         })
         .def("_stop", &BoundLane::stop)
         .def("_account", [](BoundLane& b, double position, std::optional<double> equity, double correlated, std::optional<double> health) {

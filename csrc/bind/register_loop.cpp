@@ -368,16 +368,16 @@ void register_loop(py::module_& m) {
                                "Time of the last event, ns UTC; before the first one far in the past.")
         .def_property_readonly("decisions", [](const BoundLoop& b) { return in(b).decisions(); }, "Decisions so far.")
         .def_property("position", [](const BoundLoop& b) { return in(b).account().position; },
-                      [](BoundLoop& b, double x) { in(b).account().position = x; }, "Signed contracts held.")
+                      [](BoundLoop& b, double x) { still(b).account().position = x; }, "Signed contracts held.")
         .def_property("correlated", [](const BoundLoop& b) { return in(b).account().correlated; },
-                      [](BoundLoop& b, double x) { in(b).account().correlated = x; },
+                      [](BoundLoop& b, double x) { still(b).account().correlated = x; },
                       "Signed value over equity of positions in instruments that move with this one.")
         .def_property("health", [](const BoundLoop& b) { return known_or_none(known(in(b).account().health), in(b).account().health); },
-                      [](BoundLoop& b, const py::object& x) { in(b).account().health = x.is_none() ? kNaN : x.cast<double>(); },
+                      [](BoundLoop& b, const py::object& x) { still(b).account().health = x.is_none() ? kNaN : x.cast<double>(); },
                       "0 to 100 as monitors see it, None unknown.")
         .def_property("equity", [](const BoundLoop& b) { return known_or_none(in(b).account().equity_known, in(b).account().equity); },
                       [](BoundLoop& b, const py::object& x) {
-                          Account& a = in(b).account();
+                          Account& a = still(b).account();
                           a.equity_known = !x.is_none();
                           a.equity = x.is_none() ? kNaN : x.cast<double>();
                           if (a.equity > a.peak && a.equity < kInf) a.peak = a.equity;
@@ -408,7 +408,7 @@ void register_loop(py::module_& m) {
             return py::array_t<std::int64_t>(sizeof(Latency) / sizeof(std::int64_t), &in(b).latency().count, owner(b));
         })
         .def("_outside", [](BoundLoop& b, const py::bytes& context) {
-            in(b).outside(record<decide::Context>(context, "context"));
+            still(b).outside(record<decide::Context>(context, "context"));
         })
         .def("_snapshot", [](const BoundLoop& b) { return py::bytes(still(b).snapshot(b.engine_header)); })
         .def("_restore", [](BoundLoop& b, const py::bytes& blob) { still(b).restore(std::string_view(blob)); })

@@ -113,7 +113,8 @@ void Lane::stop() noexcept {
 
 // ---- in ----
 
-Lane::Pushed Lane::put(const Slot& slot) noexcept {
+// drop: where there is no room it is lost, and a gap is told before the next event.
+Lane::Pushed Lane::put(const Slot& slot, bool drop) noexcept {
     if (!runs() || stop_.load(std::memory_order_relaxed)) return Pushed::stopped;
     for (int tries = 0; pushing_.test_and_set(std::memory_order_acquire); ++tries)
         if (tries < 100) pause();
@@ -133,6 +134,9 @@ Lane::Pushed Lane::put(const Slot& slot) noexcept {
         slots_[next++ & mask_] = slot;
         tail_.store(next, std::memory_order_release);
         pushed = Pushed::yes;
+    } else if (drop) {
+        gap_ = true;
+        dropped_.fetch_add(1, std::memory_order_relaxed);
     }
     pushing_.clear(std::memory_order_release);
     if (pushed == Pushed::yes) wake();
@@ -142,21 +146,14 @@ Lane::Pushed Lane::put(const Slot& slot) noexcept {
 Lane::Pushed Lane::push(const Event& e, std::int64_t arrived) noexcept {
     Slot slot;
     slot.event = e, slot.arrived = arrived, slot.what = What::event;
-    const Pushed pushed = put(slot);
-    if (pushed == Pushed::full) {
-        while (pushing_.test_and_set(std::memory_order_acquire)) pause();
-        gap_ = true;
-        pushing_.clear(std::memory_order_release);
-        dropped_.fetch_add(1, std::memory_order_relaxed);
-    }
-    return pushed;
+    return put(slot, true);
 }
 
 Lane::Pushed Lane::account(const Account& account) noexcept {
     Slot slot;
     slot.event = Event{}, slot.arrived = 0, slot.what = What::account;
     std::memcpy(static_cast<void*>(&slot.event), &account, sizeof account);
-    return put(slot);
+    return put(slot, false);
 }
 
 void Lane::wake() noexcept {
@@ -178,7 +175,7 @@ bool Lane::feed(std::span<const Event> events, std::span<const std::int64_t> due
         slot.what = What::event, slot.arrived = now();
         for (;;) {
             if (stop.load(std::memory_order_relaxed)) return false;
-            const Pushed pushed = put(slot);
+            const Pushed pushed = put(slot, false);
             if (pushed == Pushed::yes) break;
             if (pushed == Pushed::stopped) return false;
             std::this_thread::sleep_for(std::chrono::microseconds(20));
@@ -193,6 +190,7 @@ void Lane::play(std::span<const Event> events, std::span<const std::int64_t> due
     plays_.store(true, std::memory_order_release);
     try {
         player_ = std::thread([this, events, due] {
+            go_before_others(options_.priority);  // what comes late is no measure of the lane
             feed(events, due, stop_playing_);
             plays_.store(false, std::memory_order_release);
         });

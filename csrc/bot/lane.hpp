@@ -97,7 +97,7 @@ private:
     void take(const Slot& slot) noexcept;
     void say(std::int64_t arrived) noexcept;
     void rest(std::int64_t until) noexcept;
-    Pushed put(const Slot& slot) noexcept;
+    Pushed put(const Slot& slot, bool drop) noexcept;
     bool empty() const noexcept { return head_.load(std::memory_order_relaxed) == tail_.load(std::memory_order_acquire); }
     void wake() noexcept;
 
