@@ -57,7 +57,7 @@ def test_it_gives_back_what_was_put():
     for event in raw[20:]:
         on.event(event)
     assert on.state == flight.state and on.events == 20 and on.head == 0
-    first, after = flight.take(0, 3)  # two events and a decision
+    first, after = flight.take(0, 1)  # two events and a decision
     assert len(first) == 2 and flight.take(after, 1000)[0] == found[2:]
     flight.release(end)
     assert flight.tail == end and flight.take(end, 10) == ([], end)

@@ -216,6 +216,19 @@ def test_a_replay_waits_for_its_journal(tmp_path):
         assert len(journal) == 50 and journal.drops == 0
 
 
+def test_events_between_rare_decisions_are_all_kept(tmp_path, market):
+    with Journal(tmp_path / "j", memory=1 << 18, events=True, commit_s=60.0) as journal:
+        bot = Orchestrator(sc.Engine(["rsi_14"], bars="1m"), policy=sc.Policy(), journal=journal)
+        made = list(bot.run(market))
+        assert len(made) == 2 and len(market) * 96 > 3 << 18
+        assert journal.flush() and journal.status()["lost_events"] == 0
+        assert journal.events_of(1, 0, len(market)).tobytes() == market.tobytes()
+    with sqlite3.connect(tmp_path / "j") as connection:
+        counts = [n for (n,) in connection.execute("SELECT count FROM events")]
+    connection.close()
+    assert sum(counts) == len(market) and len(counts) < len(market) / 100
+
+
 def test_rings_are_bounded_and_go_away(tmp_path):
     with Journal(tmp_path / "j", memory=1 << 20) as journal:
         bots = [Orchestrator(sc.Engine(["rsi_14"], instrument=f"S{i}"), journal=journal) for i in range(5)]

@@ -38,7 +38,9 @@ bool split(std::span<const std::byte> body, std::uint64_t& state, std::span<cons
     return true;
 }
 
-// Up to `limit` records from `after` on: a decision as (end, number and hash of events before it, decision, context, given, card or
+constexpr std::size_t kLight = 64;  // events are as much work to write as one decision
+
+// Up to `limit` decisions' worth of records from `after` on: a decision as (end, number and hash of events before it, decision, context, given, card or
 // None, row), events one after the other as (end, number of the first, their bytes). And where the next one begins.
 py::tuple records(std::span<const std::byte> memory, std::uint64_t after, std::uint64_t head, std::size_t limit, bool checked) {
     py::list found;
@@ -49,14 +51,16 @@ py::tuple records(std::span<const std::byte> memory, std::uint64_t after, std::u
         if (!events.empty()) found.append(py::make_tuple(after, first, py::bytes(events)));
         events.clear();
     };
-    for (std::size_t n = 0; n < limit && Flight::next(memory, after, head, checked, record); ++n) {
+    for (std::size_t n = 0; n / kLight < limit && Flight::next(memory, after, head, checked, record);) {
         if (record.kind == Flight::Kind::event && record.body.size() >= sizeof(Event)) {
+            ++n;
             if (!events.empty() && record.number != first + events.size() / sizeof(Event)) flush();
             if (events.empty()) first = record.number;
             events.append(reinterpret_cast<const char*>(record.body.data()), sizeof(Event));
             after = record.end;
             continue;
         }
+        n += kLight;
         flush();
         after = record.end;
         std::span<const std::byte> part[Flight::kParts];
@@ -110,7 +114,8 @@ see `read`.)")
         }, "One event, 64 bytes, before the engine takes it.", py::arg("event"))
         .def("take", [](const BoundFlight& f, std::uint64_t after, std::size_t limit) -> py::object {
             return records(f.memory(), after, f.header().head.load(std::memory_order_acquire), limit, false);
-        }, R"(Up to `limit` records from `after` on, and where the next one begins.
+        }, R"(Up to `limit` decisions from `after` on, with the events between them, 64 of which count as one; and where the next
+record begins.
 
 A decision is (end, number of events before it, their hash, decision, context, given, card or None where it is the one's
 before, row); events that follow each other are (end, number of the first, bytes).)", py::arg("after"), py::arg("limit"))

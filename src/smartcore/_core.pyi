@@ -453,7 +453,8 @@ class Flight(Recorder):
         """
     def take(self, after: int, limit: int) -> typing.Any:
         """
-        Up to `limit` records from `after` on, and where the next one begins.
+        Up to `limit` decisions from `after` on, with the events between them, 64 of which count as one; and where the next
+        record begins.
 
         A decision is (end, number of events before it, their hash, decision, context, given, card or None where it is the one's
         before, row); events that follow each other are (end, number of the first, bytes).

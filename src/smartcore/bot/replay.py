@@ -17,15 +17,21 @@ if TYPE_CHECKING:
     from smartcore.decide import Decision
 
 
+_KEPT = 96
+"""Bytes of an event in a journal's ring."""
+
+
 def replay(bot: Orchestrator, events: Any, pace: float | None = None) -> Iterator[Decision]:
     """Every event through the loop, as fast as it goes or at ``pace`` times the recorded speed; the decisions."""
     if pace is not None and not pace > 0:
         raise ValueError(f"pace: {pace!r} is not positive")
     array = as_events(events)
     feed, journal, at, n = bot._feed, bot.journal, 0, len(array)
+    # Events may be kept too: where decisions are rare, the journal would not be asked for long enough to lose some.
+    step = n if journal is None or not journal.events else max(256, bot._flight.capacity // (4 * _KEPT))
     began, first = time.perf_counter_ns(), int(array["ts"][0]) if n else 0
     while at < n:
-        end = n
+        end = min(n, at + step)
         if pace is not None:
             end = at + 1
             late = began + (int(array["ts"][at]) - first) / pace - time.perf_counter_ns()
@@ -34,8 +40,8 @@ def replay(bot: Orchestrator, events: Any, pace: float | None = None) -> Iterato
         decision, at = feed(array, at, end)
         if decision is not None:
             yield decision
-            if pace is None and journal is not None and journal.full:
-                journal.flush()
+        if pace is None and journal is not None and journal.full:
+            journal.flush()
 
 
 def as_events(events: Any) -> NDArray[np.void]:
