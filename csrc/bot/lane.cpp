@@ -9,7 +9,11 @@
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #endif
-#if !defined(_WIN32)
+#if defined(_WIN32)
+#define WIN32_LEAN_AND_MEAN
+#define NOMINMAX
+#include <windows.h>
+#else
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
@@ -24,7 +28,9 @@ using Steady = std::chrono::steady_clock;
 
 // A word to the core that this is a loop that waits.
 inline void pause() noexcept {
-#if defined(__x86_64__) || defined(_M_X64)
+#if defined(_MSC_VER)
+    YieldProcessor();
+#elif defined(__x86_64__)
     __builtin_ia32_pause();
 #elif defined(__aarch64__)
     asm volatile("yield");
