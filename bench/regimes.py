@@ -14,9 +14,9 @@ scored on the second, bar by bar, with the past alone. Written: results/regimes.
 What clusters without names (hmmlearn, jumpmodels, ruptures) gets the name that is, by the true labels of the training
 half, relatively the most frequent in each state. `market_regime` as shipped sees no label of the market it is tried on.
 
-The kernel is a filter of the family that these markets are drawn from, the others are not: for it, the first three tables
-say what is lost by not knowing the numbers. The rough markets and the simulator are of other families. On a recording
-nobody knows the regimes, so that no accuracy can be stated there, not of this nor of any detector.
+The kernel is a filter of the family that these markets are drawn from, the others are not: for it, the first three
+tables say what is lost by not knowing the numbers. The rough markets and the simulator are of other families. On a
+recording nobody knows the regimes, so that no accuracy can be stated there, not of this nor of any detector.
 """
 
 from __future__ import annotations
