@@ -256,6 +256,17 @@ def test_each_side_has_its_own_tail():
         assert short[name] == pytest.approx(math.exp(ROW[f"fhs_short_500_{column}"] * ROOT) - 1, rel=1e-12)
 
 
+def test_a_short_may_lose_more_than_it_is_worth():
+    """Eight percent a day for twenty days: a price may well triple, and the VaR cap has to know it."""
+    wild = {name: 140 * x for name, x in ROW.items()}
+    long, short = (risk(up, card=SURE, row=wild, max_var=0.02) for up in (0.99, 0.01))
+    rise = math.exp(140 * ROW["fhs_short_500_var99"] * ROOT) - 1
+    assert long["var_99"] < 1 < short["es_95"] and rise > 2
+    assert short["var_99"] == pytest.approx(rise, rel=1e-12) and long["favourable_excursion"] > 1
+    for r in (long, short):
+        assert bound(r) == "var" and r["size"] * r["var_99"] == pytest.approx(0.02)
+
+
 def test_excursions_are_the_reflection_of_the_tails():
     share = math.log(2) / math.log(5)
     down, up = ((v95 + share * (v99 - v95)) * ROOT for v95, v99 in ((1e-3, 1.8e-3), (1.1e-3, 2e-3)))
@@ -301,7 +312,8 @@ def test_whatever_the_row_says_the_numbers_are_numbers(values, up, horizon, corr
     r = risk(up, row=dict(zip(RISK, values, strict=True)), context={"correlated": correlated, "equity": 1e4},
              horizon=horizon, max_correlated=1.0, max_position=1.0)  # fmt: skip
     for name in ("var_95", "var_99", "es_95", "es_99", "adverse_excursion", "favourable_excursion"):
-        assert 0 <= r[name] <= 1, name
+        rises = (up < 0.5) != (name == "favourable_excursion")  # a fall takes all at most
+        assert 0 <= r[name] <= (1e300 if rises else 1), name
     assert 0 <= r["size"] <= 1 and r["contracts"] >= 0 and 0.5 <= r["believed"] <= 1
 
 

@@ -373,6 +373,23 @@ def test_a_var_half_too_small_is_flagged_and_doubled():
     assert 1.6 < track["caution"] < 2.4
 
 
+@pytest.mark.parametrize("scale", [0.5, 0.7])
+def test_a_var_that_is_widened_comes_to_its_level_and_stays_wide(scale):
+    """Each VaR multiplied by the caution of the record so far, as decide() does it."""
+    rng = np.random.default_rng(2)
+    card, z, caution, breaches = Scorecard(), stats.norm.ppf([0.95, 0.99]) * 0.01 * scale, 1.0, []
+    for i, change in enumerate(rng.normal(0, 0.01, 4000)):
+        side = -1 if i % 2 else 1
+        var = side * -np.expm1(-side * z * caution)  # of logs
+        d = call((i + 1) * SECOND, 0.2 * side, risk__var_95=var[0], risk__var_99=var[1], track__caution=caution)
+        card.loss(d, float(np.expm1(change)), SECOND)
+        breaches.append(-side * change > z[0] * caution)
+        caution = card.scores().track()["caution"]
+    assert np.mean(breaches[1000:]) == pytest.approx(0.05, abs=0.012)
+    assert caution == pytest.approx(1 / scale, rel=0.08)
+    assert card.scores().coverage["var_95"].breaches == sum(breaches)
+
+
 def test_a_poor_record_shrinks_the_size():
     """Through decide() itself: VaR is multiplied, confidence and what is believed of it fall, the size with them."""
     names = [

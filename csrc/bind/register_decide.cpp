@@ -61,7 +61,7 @@ void register_decide(py::module_& m) {
                          uncalibrated, regimes, require_book, voting);
     PYBIND11_NUMPY_DTYPE(Tally, count, moves, hits, stated, brier);
     PYBIND11_NUMPY_DTYPE(Bins, moves, hits, stated);
-    PYBIND11_NUMPY_DTYPE(Breaches, count, breaches, pairs, kupiec, christoffersen, until, last, seen);
+    PYBIND11_NUMPY_DTYPE(Breaches, count, breaches, narrow, pairs, kupiec, christoffersen, until, last, seen);
     PYBIND11_NUMPY_DTYPE(Scorecard, half_life, by_source, by_regime, by_horizon, fused, raw, slope, var_95, var_99, caution, slippage_count,
                          slippage_covered, slippage_error, slippage_error2, slippage_scale, regime_shift, regime_count, regime_brier, regime_stays, regime_said,
                          added, seen, calls);

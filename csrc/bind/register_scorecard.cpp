@@ -64,7 +64,7 @@ void register_scorecard(py::module_& m) {
     m.def("_card_calibrated", [](const py::buffer& card, double confidence) { return calibrated(record<Scorecard>(card), confidence); });
     m.def("_tally_believed", [](double count, double moves, double hits, double stated, double brier, double prior) {
         const Tally t{count, moves, hits, stated, brier};
-        return py::make_tuple(trust(t), multiplier(t), reliability(t, prior), vote_reliability(t, prior), overconfidence(t));
+        return py::make_tuple(trust(t), multiplier(t), reliability(t, prior), vote_reliability(t, prior));
     });
     // p-values of Kupiec and Christoffersen; `pairs`: no-no, no-yes, yes-no, yes-yes.
     m.def("_breach_tests", [](double count, double breaches, const std::array<double, 4>& pairs, double level) {

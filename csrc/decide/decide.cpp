@@ -102,13 +102,14 @@ void ask_feed(const Context& context, const Policy& policy, Gates& gates) noexce
 
 // Moves and prices that no model has learnt from, and changes of the market itself: the one furthest beyond its limit, or nearest.
 void ask_anomaly(const double (&values)[std::size(kAnomalyColumns)], const Policy& policy, Gates& gates) noexcept {
-    const auto& [jump, outlier, up, down, turbulence] = values;
+    const auto& [jump, outlier, up, down, turbulence, age] = values;
+    const double drift = age == 0 ? kCusumLimit : known(up) && known(down) ? not_below(up, down) : kNaN;
     const struct {
         double value, limit;
         Note note;
     } odd[] = {{std::fabs(jump), policy.max_jump, Note::jump},
                {std::fabs(outlier), policy.max_outlier, Note::outlier},
-               {known(up) && known(down) ? not_below(up, down) : kNaN, policy.max_drift, Note::drift},
+               {drift, policy.max_drift, Note::drift},
                {turbulence, policy.max_turbulence, Note::turbulence}};
     double worst = -1;
     Reason said{};
@@ -247,9 +248,7 @@ void decide(const double* row, const Inputs& inputs, const Given& given, const S
     double limit = policy.min_confidence;
     Reason raised{};
     if (card) {
-        const Tally& record = fused(*card);
-        const double boast = trust(record) * (stated(record) - hit_rate(record));
-        const double moved = not_below(not_above(limit + boast, policy.threshold_high), policy.threshold_low);
+        const double moved = not_below(not_above(limit + boast(fused(*card)), policy.threshold_high), policy.threshold_low);
         if (moved != limit) raised.b = moved - limit, raised.bits |= moved > limit ? 2 : 4;
         limit = moved;
     }

@@ -33,8 +33,9 @@ inline constexpr Input kRiskColumns[] = {
 inline constexpr Input kBookColumns[] = {
     {"spread", -1e4, 1e4}, {"queue_imbalance_l1", -1, 1}, {"spread_mean_10s", 0, 1e4}, {"spread_volatility_10s", 0, 1e4},
     {"mid_volatility_10s", 0, 1e4}, {"mid_volatility_60s", 0, 1e4}, {"volume_rate_60s", 0, 1e300}};
+inline constexpr double kCusumLimit = 5;  // where the sums start anew: a bar on which they did shows 0, and age 0
 inline constexpr Input kAnomalyColumns[] = {{"lee_mykland_100", -1e9, 1e9}, {"robust_zscore_100", -1e9, 1e9},
-    {"cusum_100_up", 0, 5}, {"cusum_100_down", 0, 5}, {"page_hinkley_100_up", 0, 10}};
+    {"cusum_100_up", 0, kCusumLimit}, {"cusum_100_down", 0, kCusumLimit}, {"page_hinkley_100_up", 0, 10}, {"cusum_100_age", 0, 1e9}};
 
 // Where they are in the rows of one feature set; -1: it has no such column, which reads as not known.
 struct Inputs {

@@ -14,8 +14,9 @@ constexpr double kDeepest = 0.43067655807339306;
 
 double excursion(const double* tail, double root) noexcept { return (tail[0] + kDeepest * (tail[1] - tail[0])) * root; }
 
-// Log change of price to a fraction of it: against a long position prices fall, against a short one they rise.
-double fraction(double x, bool rise) noexcept { return known(x) ? not_above(rise ? std::expm1(x) : -std::expm1(-x), 1) : kNaN; }
+// Log change of price to a fraction of it: against a long position prices fall, by all at most; against a short one they rise, and it
+// may lose many times its value.
+double fraction(double x, bool rise) noexcept { return known(x) ? not_above(rise ? std::expm1(x) : -std::expm1(-x), kHuge) : kNaN; }
 
 // By the larger of two uses: of the VaR limit by a full position's ES99, and of the drawdown budget.
 RiskLevel level(double es_99, double drawdown, const Policy& policy) noexcept {

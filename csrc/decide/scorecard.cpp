@@ -89,17 +89,18 @@ double normal_quantile(double p) noexcept {
     return p < 0.5 ? -z : z;
 }
 
-// What VaR would have to be multiplied by for this rate of breaches to be the stated one, were returns normal. One breach
+// What VaR would have to be multiplied by for its rate of breaches to be the stated one, were returns normal. One breach
 // is believed beforehand for as many calls as should have one.
-double too_small(const Breaches& b, double level) noexcept {
-    if (!(b.count > 0) || b.breaches <= level * b.count || !(b.kupiec < kAlarm)) return 1;
+double too_small(Breaches b, double level) noexcept {
+    b.breaches = b.narrow;
+    if (!(b.count > 0) || b.breaches <= level * b.count || !(kupiec(b, level) < kAlarm)) return 1;
     const double rate = (b.breaches + 1) / (b.count + 1 / level);
     if (rate >= 0.45) return 3;
     return std::clamp(normal_quantile(1 - level) / normal_quantile(1 - rate), 1.0, 3.0);
 }
 
-void count(Breaches& b, double level, bool breach, std::int64_t until) noexcept {
-    b.count += 1, b.breaches += breach;
+void count(Breaches& b, double level, bool breach, bool narrow, std::int64_t until) noexcept {
+    b.count += 1, b.breaches += breach, b.narrow += narrow;
     if (b.seen) b.pairs[2 * b.last + breach] += 1;
     b.last = breach, b.seen = 1, b.until = until;
     b.kupiec = kupiec(b, level), b.christoffersen = christoffersen(b);
@@ -153,10 +154,16 @@ void observe(Scorecard& card, const Decision& d, int outcome, double move, std::
 
 void loss(Scorecard& card, const Decision& d, double change, std::int64_t horizon_ns) noexcept {
     if (!known(change)) return;
-    const double lost = d.score < 0 ? change : -change;
-    const std::int64_t until = d.ts + horizon_ns;
-    if (known(d.risk.var_95) && d.ts >= card.var_95.until) count(card.var_95, 0.05, lost > d.risk.var_95, until);
-    if (known(d.risk.var_99) && d.ts >= card.var_99.until) count(card.var_99, 0.01, lost > d.risk.var_99, until);
+    const double sign = d.score < 0 ? 1 : -1, widened = std::max(1.0, d.track.caution);
+    const auto tell = [&](Breaches& b, double level, double var) {
+        if (!known(var) || d.ts < b.until) return;
+        const bool breach = sign * change > var;
+        // It is the log of the move that was multiplied.
+        const bool narrow = breach || sign * std::log1p(change) > sign * std::log1p(sign * var) / widened;
+        count(b, level, breach, narrow, d.ts + horizon_ns);
+    };
+    tell(card.var_95, 0.05, d.risk.var_95);
+    tell(card.var_99, 0.01, d.risk.var_99);
     card.caution = std::max(too_small(card.var_95, 0.05), too_small(card.var_99, 0.01));
 }
 
@@ -214,7 +221,7 @@ double reliability(const Tally& t, double prior) noexcept {
     return prior + trust(t) * (earned - prior);
 }
 
-double overconfidence(const Tally& t) noexcept { return std::max(0.0, trust(t) * (stated(t) - hit_rate(t))); }
+double boast(const Tally& t) noexcept { return trust(t) * (stated(t) - hit_rate(t)); }
 
 double calibrated(const Scorecard& card, double confidence) noexcept {
     if (!(card.slope > 0) || !(confidence > 0.5 && confidence < 1)) return confidence;

@@ -25,6 +25,7 @@ struct Bins {                             // by confidence, faded: calls with a 
 };
 struct Breaches {                         // of one VaR level, whole
     double count, breaches;
+    double narrow;                        // breaches that would have been of the VaR before it was multiplied by `caution`
     double pairs[4];                      // no-no, no-yes, yes-no, yes-yes, one after the other (Christoffersen)
     double kupiec, christoffersen;        // p-values as of the last one; 0 of both with count 0: none yet
     std::int64_t until;                   // where the horizon of the last one counted ends, ns
@@ -79,13 +80,14 @@ void weights(const Scorecard& card, const double (&base)[kSources], double (&out
 double vote_reliability(const Tally& tally, double prior) noexcept;
 // How much of a stated distance from a coin flip was earned, 0 to 1: what is believed for sizing.
 double reliability(const Tally& tally, double prior) noexcept;
-// By how much confidence was too high, 0 or more: what the threshold is raised by (Note::raised bit 2).
-double overconfidence(const Tally& tally) noexcept;
+// By how much confidence was too high, below 0 too low, as far as the record is trusted: what the threshold is moved by.
+double boast(const Tally& tally) noexcept;
 // The fused confidence as past ones turned out, 0.5 to 1. The score and its parts are scaled by (2 of this - 1) / (2 confidence - 1).
 double calibrated(const Scorecard& card, double confidence) noexcept;
 // The probability of a switch of regime as past ones turned out.
 double switching(const Scorecard& card, double probability) noexcept;
-// What VaR and ES are to be multiplied by, 1 to 3: above 1 where there were too many breaches (Note::raised bit 4 on size).
+// What VaR and ES are to be multiplied by, 1 to 3: above 1 where there were too many breaches. By those of VaR as it was before: a
+// record of VaR already multiplied would take back half of what is needed.
 double caution(const Scorecard& card) noexcept;
 inline const Tally& fused(const Scorecard& card) noexcept { return card.by_source[kSources]; }
 

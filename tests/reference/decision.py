@@ -144,7 +144,7 @@ def fused(
             edge = 2 * policy.vote_edge
             if scores is not None:
                 record = scores.get(source)
-                edge = max(0.0, edge + record.trust * (2 * record.hit_rate - 1 - edge))
+                edge = max(0.01, edge + record.trust * (2 * record.hit_rate - 1 - edge))
             tilts[source] = vote * edge
     out: dict[str, Any] = {
         "missing": missing, "uncalibrated": strangers, "models": len(moves), "probabilities": None, "weights": {},
@@ -243,7 +243,9 @@ def decision(
         "page_hinkley_100_up": policy.max_turbulence,
     }  # fmt: skip
     odd = [(abs(x[name]), most) for name, most in signs.items() if not isnan(x[name])]
-    if not isnan(x["cusum_100_up"] + x["cusum_100_down"]):
+    if x["cusum_100_age"] == 0:
+        odd.append((5.0, policy.max_drift))  # the alarm itself, after which the sums are 0
+    elif not isnan(x["cusum_100_up"] + x["cusum_100_down"]):
         odd.append((max(x["cusum_100_up"], x["cusum_100_down"]), policy.max_drift))
     if odd:
         asked["anomaly"] = all(value <= most for value, most in odd)

@@ -33,7 +33,7 @@ def size(
 
     def lost(x: float, falls: bool) -> float:
         """Of a log move against a position, as a fraction of price: falls hurt longs, rises shorts."""
-        return min(1.0, 1 - exp(-x) if falls else exp(min(x, 700)) - 1)
+        return 1 - exp(-x) if falls else exp(x) - 1
 
     def deepest(tail: str) -> float:
         v95, v99 = row[tail + "var95"], row[tail + "var99"]

@@ -84,7 +84,7 @@ class Score:
         """How much of a stated distance from a coin flip was earned, 0 to 1; ``prior`` without a record."""
         return self._believed(prior)[2]
 
-    def _believed(self, prior: float) -> tuple[float, float, float, float, float]:
+    def _believed(self, prior: float) -> tuple[float, float, float, float]:
         hits, stated = self.hit_rate * self.moves, self.confidence * self.moves
         return _tally_believed(self.count, self.moves, hits, stated, self.brier * self.count, prior)
 
