@@ -958,7 +958,7 @@ def _runtime(arg0: str) -> str:
 def _student3(arg0: float) -> float: ...
 def _tally_believed(
     arg0: float, arg1: float, arg2: float, arg3: float, arg4: float, arg5: float
-) -> tuple[float, float, float, float, float]: ...
+) -> tuple[float, float, float, float]: ...
 def build_config() -> dict[str, typing.Any]:
     """
     How this binary was built: version, compiler, asserts, sanitizer.
@@ -1049,6 +1049,7 @@ COLUMNS: dict = {
         ("cusum_100_up", 0.0, 5.0),
         ("cusum_100_down", 0.0, 5.0),
         ("page_hinkley_100_up", 0.0, 10.0),
+        ("cusum_100_age", 0.0, 1000000000.0),
     ),
 }
 CONFIDENCE_EDGES: tuple = (

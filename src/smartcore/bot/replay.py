@@ -27,8 +27,9 @@ def replay(bot: Orchestrator, events: Any, pace: float | None = None) -> Iterato
         raise ValueError(f"pace: {pace!r} is not positive")
     array = as_events(events)
     feed, journal, at, n = bot._feed, bot.journal, 0, len(array)
-    # Events may be kept too: where decisions are rare, the journal would not be asked for long enough to lose some.
-    step = n if journal is None or not journal.events else max(256, bot._flight.capacity // (4 * _KEPT))
+    # Events may be kept too: where decisions are rare, the journal would not be asked for long enough to lose some. An
+    # eighth of the ring: a quarter, on one that is just not half full, leaves no room for the decision between them.
+    step = n if journal is None or not journal.events else max(256, bot._flight.capacity // (8 * _KEPT))
     began, first = time.perf_counter_ns(), int(array["ts"][0]) if n else 0
     while at < n:
         end = min(n, at + step)
