@@ -225,8 +225,7 @@ struct ParetoTail {
         .name = "pareto_tail", .doc = "Generalised Pareto tail of the losses, as `fhs` reads it: fitted by probability-weighted moments to the excesses of the worst tenth of its residuals, the shape pulled towards 1/4 as if by 150 more.",
         .params = {{"window", 100, 10'000}},
         .outputs = {{"xi", "shape: 0 an exponential tail, above 0 a power law with exponent 1 / xi", "number", -kInf, 1},
-                    {"var999", "log loss not exceeded with 99.9 %: sigma (u + beta / xi ((1000 (k + 1) / (n + 1))^xi - 1))", "log"},
-                    {"es99", "mean log loss beyond the 99 % one: sigma (VaR + beta - xi u) / (1 - xi)", "log"}},
+                    {"var999", "log loss not exceeded with 99.9 %: sigma (u + beta / xi ((1000 (k + 1) / (n + 1))^xi - 1))", "log"}},
         .defaults = {{500}}, .source = "McNeil and Frey 2000; Hosking and Wallis 1987; Cont 2001", .version = 2};
     static int warmup(Params) { return Residuals::kWarmup; }
     ParetoTail(Graph& g, Params p) : residuals(g.part<Residuals>(p[0])) {}
@@ -235,7 +234,6 @@ struct ParetoTail {
         const Residuals::Tail tail{z.threshold, z.shape, z.scale, z.odds};
         out[0] = z.shape;
         out[1] = z.sigma * (z.threshold + tail.beyond(1000));
-        out[2] = z.sigma * z.es99;
     }
     Ref<Residuals> residuals;
 };

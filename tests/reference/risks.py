@@ -76,10 +76,10 @@ def tail_ratio(bars, window):
 
 @twin(**OF_RESIDUALS)
 def pareto_tail(bars, window):
-    result = unknown(bars, 3)
+    result = unknown(bars, 2)
     for t, sigma, z in residuals(bars, window):
         tail = Tail(-z)
-        result[t] = tail.xi, sigma * tail.quantile(1000), sigma * tail.told(-z)[3]
+        result[t] = tail.xi, sigma * tail.quantile(1000)
     return result
 
 
