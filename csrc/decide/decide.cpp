@@ -122,23 +122,18 @@ void ask_anomaly(const double (&values)[std::size(kAnomalyColumns)], const Polic
 }
 
 void ask_models(const Fusion& fusion, const Given& given, double age, bool stale, Gates& gates) noexcept {
-    const double models = fusion.models;
     bool said = false;
     for (const auto& triple : given.triple) said = said || known(triple[0]);
     Note note = given.failed ? Note::failed_model : Note::none;
     std::uint32_t bits = given.failed;
     if (fusion.models && given.fell_back) note = Note::fell_back, bits = given.fell_back;
     if (!fusion.models && !given.failed) note = stale && said ? Note::old_scores : Note::no_scores;
-    Reason& r = gates.at_least(Gate::model, models, 1, note);
+    Reason& r = gates.at_least(Gate::model, fusion.models, 1, note);
     r.bits = bits;
     if (note == Note::old_scores) r.a = age;
 
-    if (fusion.uncalibrated) {
-        const double strangers = std::popcount(fusion.uncalibrated);
-        gates.at_most(Gate::calibrated, strangers, 0, Note::uncalibrated).bits = fusion.uncalibrated;
-    } else {
-        gates.at_most(Gate::calibrated, 0, 0);
-    }
+    const double strangers = std::popcount(fusion.uncalibrated);
+    gates.at_most(Gate::calibrated, strangers, 0, strangers > 0 ? Note::uncalibrated : Note::none).bits = fusion.uncalibrated;
 }
 
 }  // namespace
@@ -259,42 +254,11 @@ void decide(const double* row, const Inputs& inputs, const Given& given, const S
     Reason& asked = gates.ask(Gate::confidence, sure, confidence, limit, agreed(confidence - limit, sure), raised.bits ? Note::raised : Note::none);
     asked.a = raised.a, asked.b = raised.b, asked.bits = raised.bits;
 
-    const double move = fusion.models ? fusion.probabilities[0] + fusion.probabilities[2] : 0;
-    const double confident = not_below(confidence, 0.5), believed = believe(confident, out.track.reliability, fused(card ? *card : kNoRecord));
+    const double confident = not_below(confidence, 0.5);
+    const Bet bet{side, confident, believe(confident, out.track.reliability, fused(card ? *card : kNoRecord)),
+                  fusion.models ? fusion.probabilities[0] + fusion.probabilities[2] : 0, !fusion.uncalibrated};
     Risk& risk = out.risk;
-    const auto assessed = [&](double cost, Risk& to) noexcept {
-        assess(risks, side, confident, believed, move, cost, !fusion.uncalibrated, context, policy, to);
-    };
-    const double scale = card ? card->slippage_scale : 0;
-    const auto slips = [&](double contracts) noexcept {  // in and out, beyond the spread
-        Risk some = risk;
-        some.contracts = contracts;
-        Execution said;
-        advise(side, false, false, sigma, spread_bps, fee_bps, scale, book, some, regime, context, policy, said);
-        return not_below(2 * said.slippage_bps - spread_bps, 0);
-    };
-    assessed(cost_bps, risk);
-    if (const double more = risk.contracts > 0 ? slips(risk.contracts) : 0; more > 1e-9) {
-        // Size and what it slips depend on each other: the largest size that is still asked for at its own cost.
-        double low = 0, high = risk.contracts;
-        Risk found;
-        assessed(cost_bps + more, found);
-        if (found.contracts >= high) low = high;
-        for (int i = 0; i < 8 && low < high; ++i) {
-            const double middle = 0.5 * (low + high);
-            assessed(cost_bps + slips(middle), found);
-            (found.contracts >= middle ? low : high) = middle;
-        }
-        low = context.lot * std::floor(low / context.lot + 1e-9);
-        cost_bps += low > 0 ? slips(low) : 0;  // a size of nothing slips nothing, and says that costs were too high for any
-        assessed(cost_bps, found);
-        if (found.contracts > low) {
-            const double kept = low >= context.min_size ? low : 0;
-            if (!(kept > 0)) found.bound = Bound::exchange;
-            found.size *= kept / found.contracts, found.contracts = kept;
-        }
-        risk = found;
-    }
+    assess_slipping(risks, bet, spread_bps, book, context, policy, cost_bps, risk);
     const double edge = risk.edge_bps;
     if (known(edge)) gates.at_least(Gate::edge, edge, policy.min_edge_bps, Note::costs).a = cost_bps;
 
@@ -328,7 +292,7 @@ void decide(const double* row, const Inputs& inputs, const Given& given, const S
     out.signal = !allowed   ? Signal::hold
                  : side > 0 ? (strong ? Signal::strong_buy : Signal::buy)
                             : (strong ? Signal::strong_sell : Signal::sell);
-    advise(side, allowed, strong, sigma, spread_bps, fee_bps, scale, book, risk, regime, context, policy, out.execution);
+    advise(side, allowed, strong, sigma, spread_bps, fee_bps, card ? card->slippage_scale : 0, book, risk, regime, context, policy, out.execution);
     out.overall = overall(out, cost_bps);
     tidy(out.risk, offsetof(Risk, bound));
     tidy(out.execution, offsetof(Execution, slices));

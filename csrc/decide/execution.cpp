@@ -56,6 +56,58 @@ struct Curve {
 // Mean of sqrt(k / n) over k from 0 to n - 1: the impact that slices meet, of the impact of all. By Euler and Maclaurin.
 double met(double n) noexcept { return n < 2 ? 0 : 2.0 / 3 - 0.5 / n - 0.2078862249773545 / (n * std::sqrt(n)); }
 
+// The market as an order of one side meets it.
+struct Market {
+    Curve curve{};
+    double mid;
+    bool touched;  // the touch is known
+};
+
+Market meet(int way, double sigma, double spread_bps, const double (&book)[std::size(kBookColumns)], const Context& context,
+            const Policy& policy) noexcept {
+    Market m{};
+    Curve& curve = m.curve;
+    const double bar_s = static_cast<double>(context.bar_ns) * 1e-9, per_bar = 1e4 * sigma / std::sqrt(bar_s);
+    double pace = known(book[5]) ? not_below(book[5], known(book[4]) ? book[4] : 0) : book[4];  // of the mid, bps per sqrt second
+    if (!(pace > 0) && sound(per_bar)) pace = per_bar;
+    curve.half = spread_bps / 2, curve.pace = pace, curve.volume = book[6], curve.impact = policy.impact;
+    m.touched = context.bid > 0 && context.bid < kLarge && context.ask > 0 && context.ask < kLarge;
+    m.mid = m.touched ? 0.5 * (context.bid + context.ask) : context.price > 0 && context.price < kLarge ? context.price : kNaN;
+    const auto& levels = way > 0 ? context.asks : context.bids;
+    for (std::uint32_t i = 0; m.touched && i < kDepth && sound(levels[i][0]) && sound(levels[i][1]); ++i)
+        curve.level(way, levels[i][0], levels[i][1], m.mid);
+    const double at_best = way > 0 ? context.ask_size : context.bid_size;
+    if (!curve.levels && sound(at_best)) curve.distance[0] = curve.half, curve.size[0] = curve.total = at_best, curve.levels = 1;
+    return m;
+}
+
+// An order in slices, and what they pay.
+struct Cut {
+    std::int32_t slices;
+    double slice, taken, impact;  // taken: by one slice, impact: of earlier ones on later ones, bps
+    double all;                   // impact of all by the square-root law, NaN unknown
+};
+
+Cut cut(const Curve& curve, double wanted, const Context& context, const Policy& policy) noexcept {
+    Cut c{1, kNaN, 0, 0, kNaN};
+    if (curve.levels && wanted > 0) {
+        const double lots = sound(context.lot) ? not_below(std::floor(wanted / context.lot + 1e-9), 1) : policy.max_slices;
+        const double slices = std::ceil(not_above(wanted / (policy.participation * curve.size[0]), 1e9));
+        c.slices = static_cast<std::int32_t>(not_below(std::min({slices, static_cast<double>(policy.max_slices), lots}), 1));
+    }
+    const double n = c.slices;
+    if (wanted > 0) c.slice = wanted / n;
+    else if (curve.levels) c.slice = policy.participation * curve.size[0];
+    if (!sound(c.slice)) c.slice = kNaN;
+    c.taken = curve.cost(known(c.slice) ? c.slice : 0);
+    if (sound(curve.pace) && curve.volume > 1e-30 && wanted > 0)
+        c.all = not_above(policy.impact * curve.pace * std::sqrt(wanted / curve.volume), kWorst);
+    if (n > 1) c.impact = known(c.all) ? met(n) * c.all : not_below(curve.cost(wanted) - c.taken, 0);
+    return c;
+}
+
+double sized(double contracts) noexcept { return sound(contracts) ? contracts : 0; }
+
 }  // namespace
 
 double student3(double p) noexcept {
@@ -70,6 +122,13 @@ double student3(double p) noexcept {
     return x;
 }
 
+double slippage(int side, double contracts, double sigma, double spread_bps, const double (&book)[std::size(kBookColumns)],
+                const Context& context, const Policy& policy) noexcept {
+    const Market market = meet(side < 0 ? -1 : 1, sigma, spread_bps, book, context, policy);
+    const Cut made = cut(market.curve, sized(contracts), context, policy);
+    return made.taken + made.impact;
+}
+
 void advise(int side, bool allowed, bool strong, double sigma, double spread_bps, double fee_bps, double scale,
             const double (&book)[std::size(kBookColumns)], const Risk& risk, const Regime& regime, const Context& context,
             const Policy& policy, Execution& out) noexcept {
@@ -77,36 +136,14 @@ void advise(int side, bool allowed, bool strong, double sigma, double spread_bps
     out.reservation_price = out.limit_price = out.participation = out.slice = out.kappa = kNaN;
     const int way = side < 0 ? -1 : 1;
     const double half = spread_bps / 2, queue = book[1], spread_mean = book[2], spread_varies = book[3], volume = book[6];
-    const double bar_s = static_cast<double>(context.bar_ns) * 1e-9, per_bar = 1e4 * sigma / std::sqrt(bar_s);
-    double pace = known(book[5]) ? not_below(book[5], known(book[4]) ? book[4] : 0) : book[4];  // of the mid, bps per sqrt second
-    if (!(pace > 0) && sound(per_bar)) pace = per_bar;
+    const double bar_s = static_cast<double>(context.bar_ns) * 1e-9;
 
     // What the book takes.
-    Curve curve{};
-    curve.half = half, curve.pace = pace, curve.volume = volume, curve.impact = policy.impact;
-    const bool touched = context.bid > 0 && context.bid < kLarge && context.ask > 0 && context.ask < kLarge;
-    const double mid = touched ? 0.5 * (context.bid + context.ask) : context.price > 0 && context.price < kLarge ? context.price : kNaN;
-    const auto& levels = way > 0 ? context.asks : context.bids;
-    for (std::uint32_t i = 0; touched && i < kDepth && sound(levels[i][0]) && sound(levels[i][1]); ++i)
-        curve.level(way, levels[i][0], levels[i][1], mid);
-    const double at_best = way > 0 ? context.ask_size : context.bid_size;
-    if (!curve.levels && sound(at_best)) curve.distance[0] = half, curve.size[0] = curve.total = at_best, curve.levels = 1;
-
-    const double wanted = sound(risk.contracts) ? risk.contracts : 0;
-    out.slices = 1;
-    if (curve.levels && wanted > 0) {
-        const double lots = sound(context.lot) ? not_below(std::floor(wanted / context.lot + 1e-9), 1) : policy.max_slices;
-        const double slices = std::ceil(not_above(wanted / (policy.participation * curve.size[0]), 1e9));
-        out.slices = static_cast<std::int32_t>(not_below(std::min({slices, static_cast<double>(policy.max_slices), lots}), 1));
-    }
-    const double n = out.slices;
-    if (wanted > 0) out.slice = wanted / n;
-    else if (curve.levels) out.slice = policy.participation * curve.size[0];
-    if (!sound(out.slice)) out.slice = kNaN;
-    const double taken = curve.cost(known(out.slice) ? out.slice : 0);
-    const double all = sound(pace) && volume > 1e-30 && wanted > 0 ? not_above(policy.impact * pace * std::sqrt(wanted / volume), kWorst) : kNaN;
-    if (n > 1) out.impact_bps = known(all) ? met(n) * all : not_below(curve.cost(wanted) - taken, 0);
-    out.slippage_bps = taken + out.impact_bps;
+    const Market market = meet(way, sigma, spread_bps, book, context, policy);
+    const Curve& curve = market.curve;
+    const double mid = market.mid, pace = curve.pace, wanted = sized(risk.contracts);
+    const auto [slices, slice, taken, impact, all] = cut(curve, wanted, context, policy);
+    out.slices = slices, out.slice = slice, out.impact_bps = impact, out.slippage_bps = taken + impact;
 
     // How it moves on the way. Of what is not known, a whole spread is believed.
     const double latency = not_above(static_cast<double>(latency_of(context)) * 1e-9, kDay);
@@ -173,7 +210,7 @@ void advise(int side, bool allowed, bool strong, double sigma, double spread_bps
     // On the grid of ticks, never worse than meant.
     double price = kNaN;
     if (out.method == EntryMethod::limit) price = mid * (1 + 1e-4 * way * out.slippage_tolerance_bps);
-    if (out.method == EntryMethod::passive && touched) {
+    if (out.method == EntryMethod::passive && market.touched) {
         price = way > 0 ? context.bid : context.ask;
         if (known(out.reservation_price)) price = way > 0 ? not_above(price, out.reservation_price) : not_below(price, out.reservation_price);
     }

@@ -24,6 +24,10 @@ void advise(int side, bool allowed, bool strong, double sigma, double spread_bps
             const double (&book)[std::size(kBookColumns)], const Risk& risk, const Regime& regime, const Context& context,
             const Policy& policy, Execution& out) noexcept;
 
+// What an order of so many contracts, in slices, is predicted to slip against the mid on average, bps; arguments as above.
+double slippage(int side, double contracts, double sigma, double spread_bps, const double (&book)[std::size(kBookColumns)],
+                const Context& context, const Policy& policy) noexcept;
+
 // Quantile of Student's t with three degrees of freedom, of p from 0.5 to below 1.
 double student3(double p) noexcept;
 

@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "decide/execution.hpp"
+
 namespace smartcore::decide {
 namespace {
 
@@ -55,8 +57,9 @@ double believe(double confidence, double reliability, const Tally& record) noexc
 // VaR grows with the square root of the horizon. bench/var.py: over 20 days or minutes it is broken by 5 to 6 %, of 5, and 0.7 to
 // 1.5 %, of 1; over 20 quarters of an hour by up to 8 and 2 %. A window of returns over 20 bars does no better, for it holds few that
 // do not overlap. It overstates a market that reverts (VIX).
-void assess(const double (&values)[std::size(kRiskColumns)], int side, double confidence, double believed, double move, double cost_bps,
-            bool calibrated, const Context& context, const Policy& policy, Risk& out) noexcept {
+void assess(const double (&values)[std::size(kRiskColumns)], const Bet& bet, double cost_bps, const Context& context,
+            const Policy& policy, Risk& out) noexcept {
+    const auto [side, confidence, believed, move, calibrated] = bet;
     const bool sell = side < 0;
     const double sigma = values[0], *tail = values + (sell ? 5 : 1), *other = values + (sell ? 1 : 5);
     out = {};
@@ -119,6 +122,34 @@ void assess(const double (&values)[std::size(kRiskColumns)], int side, double co
         }
     }
     out.size = size, out.contracts = contracts, out.bound = bound;
+}
+
+void assess_slipping(const double (&values)[std::size(kRiskColumns)], const Bet& bet, double spread_bps,
+                     const double (&book)[std::size(kBookColumns)], const Context& context, const Policy& policy, double& cost_bps,
+                     Risk& out) noexcept {
+    const auto slips = [&](double contracts) {
+        return not_below(2 * slippage(bet.side, contracts, values[0], spread_bps, book, context, policy) - spread_bps, 0);
+    };
+    assess(values, bet, cost_bps, context, policy, out);
+    const double high = out.contracts, more = high > 0 ? slips(high) : 0;
+    if (!(more > 1e-9)) return;
+
+    // Size and what it slips depend on each other.
+    double least = 0, most = high;
+    assess(values, bet, cost_bps + more, context, policy, out);
+    if (out.contracts >= most) least = most;
+    for (int i = 0; i < 8 && least < most; ++i) {
+        const double middle = 0.5 * (least + most);
+        assess(values, bet, cost_bps + slips(middle), context, policy, out);
+        (out.contracts >= middle ? least : most) = middle;
+    }
+    const double low = context.lot * std::floor(least / context.lot + 1e-9);
+    cost_bps += low > 0 ? slips(low) : 0;  // a size of nothing slips nothing, and says that costs were too high for any
+    assess(values, bet, cost_bps, context, policy, out);
+    if (!(out.contracts > low)) return;
+    const double kept = low >= context.min_size ? low : 0;
+    if (!(kept > 0)) out.bound = Bound::exchange;
+    out.size *= kept / out.contracts, out.contracts = kept;
 }
 
 void withhold(bool refused, Risk& out) noexcept {

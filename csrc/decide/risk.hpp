@@ -20,10 +20,24 @@ Payoff payoff(double p, double move, double stop, double target, double cost) no
 // 0 to 1) and by how little is known of that.
 double believe(double confidence, double reliability, const Tally& record) noexcept;
 
-// Everything about risk as if the trade leant to were allowed. `values`: those of kRiskColumns; `side` +1, -1, 0. `confidence`
-// prices the edge, `believed` (shrunk) sizes it; `cost_bps` is that of both sides.
-void assess(const double (&values)[std::size(kRiskColumns)], int side, double confidence, double believed, double move, double cost_bps,
-            bool calibrated, const Context& context, const Policy& policy, Risk& out) noexcept;
+// What is believed of a trade, whatever its size.
+struct Bet {
+    int side;           // leant to: +1, -1, 0
+    double confidence;  // prices the edge
+    double believed;    // the same, shrunk: sizes it
+    double move;        // probability of a move
+    bool calibrated;
+};
+
+// Everything about risk as if the trade leant to were allowed. `values`: those of kRiskColumns; `cost_bps` is that of both sides.
+void assess(const double (&values)[std::size(kRiskColumns)], const Bet& bet, double cost_bps, const Context& context,
+            const Policy& policy, Risk& out) noexcept;
+
+// The same at the largest size that is still asked for when what it slips beyond the spread, in and out, is among its costs: it is
+// added to `cost_bps`. `book`: values of kBookColumns.
+void assess_slipping(const double (&values)[std::size(kRiskColumns)], const Bet& bet, double spread_bps,
+                     const double (&book)[std::size(kBookColumns)], const Context& context, const Policy& policy, double& cost_bps,
+                     Risk& out) noexcept;
 
 // Nothing to hold, for a decision that is HOLD. `refused`: the size itself is what refused it.
 void withhold(bool refused, Risk& out) noexcept;
