@@ -23,6 +23,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference.decision import decision as twin
+from scipy import stats
 
 import smartcore as sc
 from smartcore.decide import (
@@ -56,7 +57,6 @@ from smartcore.decide import (
 )
 from smartcore.decide.inputs import COLUMNS, RISK
 from smartcore.decide.notes import NOTES, detail
-from smartcore.decide.policy import normal_quantile
 from smartcore.decide.risk import payoff
 from smartcore.market.events import bars
 
@@ -315,13 +315,10 @@ def test_presets():
 def test_the_table_of_reachable_confidence():
     """The table in policy.py: how often a calibrated forecaster of a given AUC is as sure as asked."""
 
-    def normal_cdf(x: float) -> float:
-        return 0.5 * math.erfc(-x / math.sqrt(2))
-
     def share(auc: float, threshold: float) -> float:
-        d = math.sqrt(2) * normal_quantile(auc)  # log-odds are N(+-d^2/2, d^2)
+        d = math.sqrt(2) * stats.norm.ppf(auc)  # log-odds are N(+-d^2/2, d^2)
         edge = math.log(threshold / (1 - threshold))
-        return normal_cdf((d * d / 2 - edge) / d) + normal_cdf((-edge - d * d / 2) / d)
+        return stats.norm.cdf((d * d / 2 - edge) / d) + stats.norm.cdf((-edge - d * d / 2) / d)
 
     table = {
         0.55: (0.26, 0.02, 0.00, 0.00), 0.60: (0.58, 0.27, 0.09, 0.02), 0.70: (0.80, 0.61, 0.44, 0.29),
@@ -921,11 +918,6 @@ def test_cadence(every, due, early):
     policy = Policy(every=every)
     assert policy.due(*due)
     assert not policy.due(*early)
-
-
-def test_normal_quantile():
-    assert normal_quantile(0.9) == pytest.approx(1.2815515655446004, abs=1e-10)
-    assert normal_quantile(0.5) == pytest.approx(0.0, abs=1e-10)
 
 
 # --- scorecard ------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ FREE: dict[str, Any] = {  # caps that never bind, gates that always pass
     "max_duplicates": 1.0, "max_outlier": 1e9, "max_novelty": 1e9, "horizon": 20.0, "stop_sigmas": 1.0,
     "target_sigmas": 1.0, "kelly_multiplier": 1.0, "shrinkage": 1.0, "max_position": 1e9, "max_drawdown": 1.0,
     "drawdown_share": 1e9, "max_var": 1e9, "max_correlated": math.inf, "target_volatility": math.inf,
-    "max_contracts": 1e12, "slippage_quantile": 0.9, "z": 1.28, "half_life": 10.0, "participation": 0.25,
+    "max_contracts": 1e12, "slippage_quantile": 0.9, "half_life": 10.0, "participation": 0.25,
     "max_drift": 1e9, "max_turbulence": 1e9,
     "risk_aversion": 1.0, "impact": 1.0, "min_votes": 3, "max_slices": 20, "regimes": 255,
 }  # fmt: skip

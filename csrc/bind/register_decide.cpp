@@ -57,7 +57,7 @@ void register_decide(py::module_& m) {
                          max_drift, max_turbulence, max_novelty,
                          min_health, horizon, stop_sigmas, target_sigmas, kelly_multiplier, shrinkage, max_position, max_drawdown,
                          drawdown_share, max_var, max_correlated, target_volatility, max_contracts, fee_bps, spread_bps,
-                         slippage_quantile, z, half_life, participation, risk_aversion, impact, min_votes, max_slices,
+                         slippage_quantile, half_life, participation, risk_aversion, impact, min_votes, max_slices,
                          uncalibrated, regimes, require_book, voting);
     PYBIND11_NUMPY_DTYPE(Tally, count, moves, hits, stated, brier);
     PYBIND11_NUMPY_DTYPE(Bins, moves, hits, stated);

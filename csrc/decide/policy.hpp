@@ -20,7 +20,7 @@ struct Policy {
     double target_volatility;                  // of the position over the horizon, fraction of equity; infinity: none
     double max_contracts;
     double fee_bps, spread_bps;
-    double slippage_quantile, z;               // z: standard normal quantile of it
+    double slippage_quantile;
     double half_life;                          // of the edge, bars
     double participation, risk_aversion, impact;  // impact: Y of the square-root law
     std::int32_t min_votes, max_slices;

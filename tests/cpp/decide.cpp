@@ -61,7 +61,7 @@ Policy policy_of(Any& any) {
     p.drawdown_share = any.part(), p.max_var = any.from(1e-6, 1);
     p.max_correlated = any.below(2) ? kInf : any.from(0, 1000), p.target_volatility = any.below(2) ? kInf : any.from(1e-6, 10);
     p.max_contracts = std::exp2(any.from(-10, 40)), p.fee_bps = any.from(-100, 1e4), p.spread_bps = any.from(0, 1e4);
-    p.slippage_quantile = any.from(0.5, 0.9999), p.z = any.from(0, 4), p.half_life = std::exp2(any.from(-30, 40));
+    p.slippage_quantile = any.from(0.5, 0.9999), p.half_life = std::exp2(any.from(-30, 40));
     p.participation = any.from(1e-6, 1), p.risk_aversion = std::exp2(any.from(-20, 30)), p.impact = any.from(0, 100);
     p.min_votes = static_cast<std::int32_t>(1 + any.below(12)), p.max_slices = static_cast<std::int32_t>(1 + any.below(1000));
     p.uncalibrated = static_cast<std::uint8_t>(any.below(4)), p.regimes = static_cast<std::uint8_t>(any.bits());

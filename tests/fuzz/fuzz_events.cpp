@@ -226,7 +226,7 @@ struct Bot {
         for (std::size_t i = 0; i < sizeof s.inputs / sizeof *at; ++i) at[i] = static_cast<std::int32_t>((i + some(3)) % (engine.plan().width() + 1)) - 1;
         s.policy.horizon = 0.5 + static_cast<double>(some(40)), s.policy.half_life = 5, s.policy.participation = 0.25, s.policy.max_slices = 4;
         s.policy.weights[0] = 0.6, s.policy.weights[3] = 0.4, s.policy.max_age_s = s.policy.max_scores_age_s = 1e9;
-        s.policy.shrinkage = 0.5, s.policy.max_position = 1, s.policy.max_contracts = 5, s.policy.slippage_quantile = 0.9, s.policy.z = 1.28;
+        s.policy.shrinkage = 0.5, s.policy.max_position = 1, s.policy.max_contracts = 5, s.policy.slippage_quantile = 0.9;
         s.seats[0] = {&first, some(2) ? &second : nullptr, interval, true, true, some(2) == 1};
         s.every_bar = some(2), s.every_events = some(3) ? 0 : 1 + some(9), s.every_ns = some(2) ? interval * static_cast<std::int64_t>(1 + some(4)) : 0;
         s.bars_ns = bars_ns, s.latency_ns = static_cast<std::int64_t>(some(4)) * 1'000'000'000;

@@ -181,7 +181,6 @@ class Policy:
     """Y of the square-root law: impact in units of volatility x sqrt(size / volume)."""
 
     half_life: float = field(init=False, repr=False, compare=False)
-    z: float = field(init=False, repr=False, compare=False)
     events: int = field(init=False, repr=False, compare=False)
     interval_ns: int = field(init=False, repr=False, compare=False)
     parts: Parts = field(init=False, repr=False, compare=False)
@@ -215,7 +214,6 @@ class Policy:
             if getattr(self, name) is not None:
                 _check(name, getattr(self, name), least, most)
         store("half_life", self.horizon / 2 if self.alpha_half_life is None else self.alpha_half_life)
-        store("z", normal_quantile(self.slippage_quantile))
         events, interval = _cadence(self.every)
         store("events", events)
         store("interval_ns", interval)
@@ -334,20 +332,6 @@ def _cadence(every: str) -> tuple[int, int]:
     raise ValueError(f'every: {every!r} is none of "bar", "100 events", "250ms" (units: {", ".join(_UNITS)})')
 
 
-def normal_quantile(p: float) -> float:
-    """Quantile of the standard normal by bisection, to 1e-12. (``statistics`` has one, but importing it costs
-    milliseconds.)
-    """
-    low, high = -10.0, 10.0
-    while high - low > 1e-12:
-        middle = (low + high) / 2
-        if 0.5 * math.erfc(-middle / math.sqrt(2)) < p:
-            low = middle
-        else:
-            high = middle
-    return (low + high) / 2
-
-
-__all__ = ["MODELS", "PRESETS", "SOURCES", "Policy", "normal_quantile"]
+__all__ = ["MODELS", "PRESETS", "SOURCES", "Policy"]
 assert {name for names, _, _ in _RANGES for name in names} <= {f.name for f in fields(Policy)}
 assert set(POLICY.names or ()) <= {f.name for f in fields(Policy)}
