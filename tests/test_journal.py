@@ -440,3 +440,14 @@ def test_leaving_python_keeps_everything(tmp_path):
     result = subprocess.run([sys.executable, "-c", program, str(tmp_path / "j")], capture_output=True, text=True)
     assert result.returncode == 0 and result.stderr == ""
     assert len(Journal(tmp_path / "j", readonly=True)) == 30
+
+
+def test_columns_that_a_record_knew_nothing_of_are_in_no_row():
+    """A place of 0 would be the first column of the row, whatever that is."""
+    here = layouts.CURRENT["INPUTS"]
+    there = np.dtype([(n, here[n].base, here[n].shape[0] - (n == "anomaly")) for n in here.names])
+    old = np.zeros((), there)
+    old["anomaly"], old["risk"] = 7, 3
+    found = np.frombuffer(layouts.convert(old.tobytes(), "INPUTS", {"INPUTS": there}), here)[0]
+    assert found["anomaly"].tolist() == [7] * (here["anomaly"].shape[0] - 1) + [-1]
+    assert set(found["risk"].tolist()) == {3}

@@ -55,11 +55,11 @@ def from_json(text: str) -> Layouts:
 
 
 def convert(record: bytes, name: str, layouts: Layouts) -> bytes:
-    """The record as this version has it: fields by name; one that it did not have is NaN, or 0."""
+    """The record as this version has it: fields by name; one that it did not have is NaN, or 0, or no column (-1)."""
     there, here = layouts[name], CURRENT[name]
     if there is here:
         return record
-    out = np.zeros((), here)
+    out = np.full((), -1, here) if name == "INPUTS" else np.zeros((), here)
     _unknown(out)
     _copy(np.frombuffer(record, there, 1)[0], out)
     return out.tobytes()
