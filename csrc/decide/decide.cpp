@@ -100,6 +100,18 @@ void ask_feed(const Context& context, const Policy& policy, Gates& gates) noexce
     gates.at_most(Gate::feed, said.value, said.limit, said.note);
 }
 
+// Is what we know fresh and sound? `age`: of the data, seconds.
+void ask_data(double age, double spread, const Context& context, const Policy& policy, Gates& gates) noexcept {
+    if (age < 0) gates.ask(Gate::data_age, false, age, policy.max_age_s, age, Note::from_the_future);
+    else gates.at_most(Gate::data_age, age, policy.max_age_s);
+    if (const double skew = context.clock_skew_s; known(skew) && std::fabs(skew) < kHuge)
+        gates.at_most(Gate::clock, skew, policy.max_clock_skew_s, skew > policy.max_clock_skew_s ? Note::clock_ahead : Note::none).a = skew;
+    gates.fact(Gate::book_fresh, !context.book_stale, Note::message_lost);
+    gates.fact(Gate::book_uncrossed, !(context.book_crossed || spread < 0));
+    ask_feed(context, policy, gates);
+    gates.fact(Gate::price, known(gates.to.price), Note::not_a_price);
+}
+
 // Moves and prices that no model has learnt from, and changes of the market itself: the one furthest beyond its limit, or nearest.
 void ask_anomaly(const double (&values)[std::size(kAnomalyColumns)], const Policy& policy, Gates& gates) noexcept {
     const auto& [jump, outlier, up, down, turbulence, age] = values;
@@ -136,6 +148,23 @@ void ask_models(const Fusion& fusion, const Given& given, double age, bool stale
     gates.at_most(Gate::calibrated, strangers, 0, strangers > 0 ? Note::uncalibrated : Note::none).bits = fusion.uncalibrated;
 }
 
+// Outcomes move what is asked of confidence, between bounds; a wild market adds to it.
+void ask_confidence(double confidence, int side, const Scorecard* card, const Policy& policy, Gates& gates) noexcept {
+    double limit = policy.min_confidence;
+    Reason raised{};
+    if (card) {
+        const double moved = not_below(not_above(limit + boast(fused(*card)), policy.threshold_high), policy.threshold_low);
+        if (moved != limit) raised.b = moved - limit, raised.bits |= moved > limit ? 2 : 4;
+        limit = moved;
+    }
+    if (gates.to.regime.volatility == Volatility::high && policy.volatile_raise > 0) limit += raised.a = policy.volatile_raise, raised.bits |= 1;
+    limit = not_above(limit, 1);
+    gates.to.threshold = limit;
+    const bool sure = confidence >= limit && side != 0;
+    Reason& asked = gates.ask(Gate::confidence, sure, confidence, limit, agreed(confidence - limit, sure), raised.bits ? Note::raised : Note::none);
+    asked.a = raised.a, asked.b = raised.b, asked.bits = raised.bits;
+}
+
 }  // namespace
 
 void decide(const double* row, const Inputs& inputs, const Given& given, const Scorecard* card, const Policy& policy,
@@ -158,16 +187,8 @@ void decide(const double* row, const Inputs& inputs, const Given& given, const S
     const bool priced = price > 0 && price < kHuge;
     out.price = priced ? price : kNaN;
 
-    // Data: is what we know fresh and sound?
     const double age = static_cast<double>(out.age_ns) * 1e-9;
-    if (age < 0) gates.ask(Gate::data_age, false, age, policy.max_age_s, age, Note::from_the_future);
-    else gates.at_most(Gate::data_age, age, policy.max_age_s);
-    if (const double skew = context.clock_skew_s; known(skew) && std::fabs(skew) < kHuge)
-        gates.at_most(Gate::clock, skew, policy.max_clock_skew_s, skew > policy.max_clock_skew_s ? Note::clock_ahead : Note::none).a = skew;
-    gates.fact(Gate::book_fresh, !context.book_stale, Note::message_lost);
-    gates.fact(Gate::book_uncrossed, !(context.book_crossed || spread < 0));
-    ask_feed(context, policy, gates);
-    gates.fact(Gate::price, priced, Note::not_a_price);
+    ask_data(age, spread, context, policy, gates);
     const double aged = gates.failed[static_cast<std::size_t>(Kind::hold)] ? policy.max_age_s : age;
     if (context.health >= 0 && context.health <= 100) gates.at_least(Gate::health, context.health, policy.min_health);
 
@@ -239,20 +260,7 @@ void decide(const double* row, const Inputs& inputs, const Given& given, const S
     judge(fusion, aged, policy, out);
     gates.at_least(Gate::quality, out.quality_score, policy.min_quality);
 
-    // Outcomes move what is asked of confidence, between bounds; a wild market adds to it.
-    double limit = policy.min_confidence;
-    Reason raised{};
-    if (card) {
-        const double moved = not_below(not_above(limit + boast(fused(*card)), policy.threshold_high), policy.threshold_low);
-        if (moved != limit) raised.b = moved - limit, raised.bits |= moved > limit ? 2 : 4;
-        limit = moved;
-    }
-    if (regime.volatility == Volatility::high && policy.volatile_raise > 0) limit += raised.a = policy.volatile_raise, raised.bits |= 1;
-    limit = not_above(limit, 1);
-    out.threshold = limit;
-    const bool sure = confidence >= limit && side != 0;
-    Reason& asked = gates.ask(Gate::confidence, sure, confidence, limit, agreed(confidence - limit, sure), raised.bits ? Note::raised : Note::none);
-    asked.a = raised.a, asked.b = raised.b, asked.bits = raised.bits;
+    ask_confidence(confidence, side, card, policy, gates);
 
     const double confident = not_below(confidence, 0.5);
     const Bet bet{side, confident, believe(confident, out.track.reliability, fused(card ? *card : kNoRecord)),

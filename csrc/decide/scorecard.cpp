@@ -135,8 +135,9 @@ void observe(Scorecard& card, const Decision& d, int outcome, double move, std::
         put(card.raw, d.raw_confidence, (d.score > 0) == (outcome > 0), weight);
     card.slope = fit(card.raw);
 
-    // What a source said itself is its part without its weight and without recalibration. The probability of a move of a
-    // single source is not in the decision; the fused one stands in for it.
+    // What a source said itself is its part without its weight and without recalibration: in the linear pool; of the other ways of
+    // voting only the direction is its own. The probability of a move of a single source is not in the decision; the fused one
+    // stands in for it.
     const double p_move = 1 - d.probabilities[1];
     const double shrunk = 2 * d.confidence - 1, said = 2 * d.raw_confidence - 1;
     const double undo = shrunk > 0 && said > 0 ? said / shrunk : 1;
