@@ -108,7 +108,7 @@ def lost_at_the_stop(p: float, fraction: float, moves: float, hits: float, state
         _core.POLICY, weights=[1.0, 0, 0, 0], min_edge_bps=-1e4, horizon=20.0, stop_sigmas=1.0, target_sigmas=1.0,
         kelly_multiplier=fraction, shrinkage=1.0, max_drawdown=MAX_DRAWDOWN, drawdown_share=SHARE, half_life=10.0,
         participation=0.25, risk_aversion=1.0, impact=1.0, min_votes=3, max_slices=20, regimes=255,
-        strong_confidence=1.0, slippage_quantile=0.9, z=1.28, threshold_high=1.0, **free,
+        strong_confidence=1.0, slippage_quantile=0.9, threshold_high=1.0, **free,
     )  # fmt: skip
     card = filled(_core.SCORECARD)
     card["by_source"][-1] = (moves, moves, hits, stated, 0.0)
