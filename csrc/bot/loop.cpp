@@ -3,7 +3,9 @@
 #include <chrono>
 #include <cmath>
 #include <cstring>
-#include <stdexcept>
+#include <utility>
+
+#include "base/sections.hpp"
 
 namespace smartcore {
 
@@ -272,83 +274,41 @@ void Loop::done() noexcept {
     latency_.record(end - start_);
 }
 
-// ---- snapshot: magic and layout, then sections with their lengths, then a checksum over all before it ----
+// ---- snapshot ----
 
 namespace {
 
-constexpr char kMagic[8] = {'S', 'M', 'L', 'O', 'O', 'P', '\1', '\n'};
+constexpr Magic kMagic = {'S', 'M', 'L', 'O', 'O', 'P', '\1', '\n'};
 
-std::uint64_t checksum(std::string_view bytes) noexcept {  // FNV-1a, eight bytes a round
-    std::uint64_t h = 1469598103934665603ull;
-    std::size_t i = 0;
-    for (; i + 8 <= bytes.size(); i += 8) {
-        std::uint64_t x;
-        std::memcpy(&x, bytes.data() + i, 8);
-        h = (h ^ x) * 1099511628211ull;
-        h ^= h >> 29;
-    }
-    for (; i < bytes.size(); ++i) h = (h ^ static_cast<unsigned char>(bytes[i])) * 1099511628211ull;
-    return h;
-}
-
-void put(std::string& to, std::string_view section) {
-    const std::uint64_t length = section.size();
-    to.append(reinterpret_cast<const char*>(&length), 8);
-    to.append(section);
-}
-
-std::string_view next(std::string_view& rest) {
-    std::uint64_t n;
-    if (rest.size() < 8) throw std::invalid_argument("it ends too early");
-    std::memcpy(&n, rest.data(), 8);
-    rest.remove_prefix(8);
-    if (rest.size() < n) throw std::invalid_argument("it ends too early");
-    const std::string_view section = rest.substr(0, n);
-    rest.remove_prefix(n);
-    return section;
-}
-
-std::string_view open(std::string_view blob) {
-    if (blob.size() < sizeof kMagic + 8 || std::memcmp(blob.data(), kMagic, sizeof kMagic) != 0)
-        throw std::invalid_argument("it is not a snapshot of a bot, or of another version of smartcore");
-    std::uint64_t sum;
-    std::memcpy(&sum, blob.data() + blob.size() - 8, 8);
-    blob.remove_suffix(8);
-    if (sum != checksum(blob)) throw std::invalid_argument("its checksum does not fit: bytes were changed or lost");
-    blob.remove_prefix(sizeof kMagic);
-    return blob;
-}
+SectionReader open(std::string_view blob) { return {blob, kMagic, "it is not a snapshot of a bot, or of another version of smartcore"}; }
 
 }  // namespace
 
 std::string Loop::snapshot(std::string_view engine_header) const {
-    std::string blob(kMagic, sizeof kMagic), outcomes;
-    put(blob, engine_.snapshot(engine_header));
+    SectionWriter blob(kMagic);
+    std::string outcomes;
+    blob.put(engine_.snapshot(engine_header));
     State s;
     std::memcpy(static_cast<void*>(&s), &s_, sizeof s);
     s.since = 0;  // of this process's clock
-    put(blob, {reinterpret_cast<const char*>(&s), sizeof s});
+    blob.put(&s, sizeof s);
     outcomes_.save(outcomes);
-    put(blob, outcomes);
+    blob.put(outcomes);
     for (const Seat& seat : setup_.seats)
-        for (const Speaker* speaker : {seat.first, seat.stand_in}) put(blob, speaker ? speaker->snapshot() : std::string());
-    const std::uint64_t sum = checksum(blob);
-    blob.append(reinterpret_cast<const char*>(&sum), 8);
-    return blob;
+        for (const Speaker* speaker : {seat.first, seat.stand_in}) blob.put(speaker ? speaker->snapshot() : std::string());
+    return std::move(blob).end();
 }
 
 std::string_view Loop::engine_of(std::string_view blob) {
-    std::string_view rest = open(blob);
-    return next(rest);
+    return open(blob).next();
 }
 
 void Loop::restore(std::string_view blob) {
-    std::string_view rest = open(blob);
-    const std::string_view engine = next(rest), state = next(rest);
-    std::string_view outcomes = next(rest);
-    if (state.size() != sizeof s_) throw std::invalid_argument("it was written by another version of smartcore");
+    SectionReader rest = open(blob);
+    const std::string_view engine = rest.next();
     State s;
-    std::memcpy(static_cast<void*>(&s), state.data(), sizeof s);
+    rest.into(s);
+    std::string_view outcomes = rest.next();
     for (std::size_t i = 0; i < kClocks; ++i)
         if (s.clocks[i].every != s_.clocks[i].every || s.clocks[i].seats != s_.clocks[i].seats || s.clocks[i].decides != s_.clocks[i].decides)
             throw std::invalid_argument("its models or its policy ask for other moments");
@@ -366,7 +326,7 @@ void Loop::restore(std::string_view blob) {
     try {
         engine_.restore(engine);
         each([&](Speaker* speaker, std::size_t) {
-            const std::string_view its = next(rest);
+            const std::string_view its = rest.next();
             if (speaker) speaker->restore(its);
             else if (!its.empty()) throw std::invalid_argument("it holds a model that is not here");
         });

@@ -2,7 +2,9 @@
 
 #include <bit>
 #include <cstring>
-#include <stdexcept>
+#include <utility>
+
+#include "base/sections.hpp"
 
 namespace smartcore {
 
@@ -54,95 +56,45 @@ void Engine::close(const Event* events, std::uint32_t n, double* table) noexcept
     s_.closed_bar = true;
 }
 
-// ---- snapshot: magic, version, layout, then sections with their lengths, then a checksum over all before it ----
+// ---- snapshot ----
 
 namespace {
-constexpr char kMagic[8] = {'S', 'M', 'C', 'O', 'R', 'E', '\1', '\n'};
+constexpr Magic kMagic = {'S', 'M', 'C', 'O', 'R', 'E', '\1', '\n'};
 
-std::uint64_t checksum(std::string_view bytes) noexcept {  // FNV-1a, eight bytes a round
-    std::uint64_t h = 1469598103934665603ull;
-    std::size_t i = 0;
-    for (; i + 8 <= bytes.size(); i += 8) {
-        std::uint64_t x;
-        std::memcpy(&x, bytes.data() + i, 8);
-        h = (h ^ x) * 1099511628211ull;
-        h ^= h >> 29;
-    }
-    for (; i < bytes.size(); ++i) h = (h ^ static_cast<unsigned char>(bytes[i])) * 1099511628211ull;
-    return h;
+SectionReader open(std::string_view blob) { return {blob, kMagic, "it is not a snapshot of this version of smartcore"}; }
+
+std::vector<Level> levels(std::string_view section) {
+    if (section.size() % sizeof(Level) != 0) throw std::invalid_argument("its book is damaged");
+    std::vector<Level> all(section.size() / sizeof(Level));
+    if (!all.empty()) std::memcpy(all.data(), section.data(), section.size());
+    return all;
 }
 
-void put(std::string& to, const void* data, std::size_t n) {
-    const std::uint64_t length = n;
-    to.append(reinterpret_cast<const char*>(&length), 8);
-    to.append(static_cast<const char*>(data), n);
-}
-
-struct Reader {
-    std::string_view rest;
-    std::string_view next() {
-        std::uint64_t n;
-        if (rest.size() < 8) throw std::invalid_argument("it ends too early");
-        std::memcpy(&n, rest.data(), 8);
-        rest.remove_prefix(8);
-        if (rest.size() < n) throw std::invalid_argument("it ends too early");
-        std::string_view section = rest.substr(0, n);
-        rest.remove_prefix(n);
-        return section;
-    }
-    template <class T>
-    void into(T& value) {
-        std::string_view section = next();
-        if (section.size() != sizeof(T)) throw std::invalid_argument("it was written by another version of smartcore");
-        std::memcpy(static_cast<void*>(&value), section.data(), sizeof(T));
-    }
-    std::vector<Level> levels() {
-        std::string_view section = next();
-        if (section.size() % sizeof(Level) != 0) throw std::invalid_argument("its book is damaged");
-        std::vector<Level> all(section.size() / sizeof(Level));
-        if (!all.empty()) std::memcpy(all.data(), section.data(), section.size());
-        return all;
-    }
-};
-
-Reader open(std::string_view blob) {
-    if (blob.size() < sizeof kMagic + 8 || std::memcmp(blob.data(), kMagic, sizeof kMagic) != 0)
-        throw std::invalid_argument("it is not a snapshot of this version of smartcore");
-    std::uint64_t sum;
-    std::memcpy(&sum, blob.data() + blob.size() - 8, 8);
-    blob.remove_suffix(8);
-    if (sum != checksum(blob)) throw std::invalid_argument("its checksum does not fit: bytes were changed or lost");
-    blob.remove_prefix(sizeof kMagic);
-    return Reader{blob};
-}
-
-void put_levels(std::string& to, const Ladder& side) {
+void put_levels(SectionWriter& to, const Ladder& side) {
     std::vector<Level> all(side.size());
     side.top(static_cast<std::uint32_t>(all.size()), [&](std::uint32_t i, const Level& l) { all[i] = l; });
-    put(to, all.data(), all.size() * sizeof(Level));
+    to.put(all.data(), all.size() * sizeof(Level));
 }
 }  // namespace
 
 std::string Engine::snapshot(std::string_view header) const {
-    std::string blob(kMagic, sizeof kMagic);
-    put(blob, header.data(), header.size());
+    SectionWriter blob(kMagic);
+    blob.put(header);
     const std::uint64_t layout = plan_.layout();
-    put(blob, &layout, sizeof layout);
-    put(blob, &s_, sizeof s_);
-    put(blob, &book_.state(), sizeof(Book::State));
+    blob.put(&layout, sizeof layout);
+    blob.put(&s_, sizeof s_);
+    blob.put(&book_.state(), sizeof(Book::State));
     put_levels(blob, book_.bids());
     put_levels(blob, book_.asks());
-    put(blob, plan_.row(), plan_.lanes() * sizeof(double));
-    put(blob, plan_.state(), plan_.state_size());
-    const std::uint64_t sum = checksum(blob);
-    blob.append(reinterpret_cast<const char*>(&sum), 8);
-    return blob;
+    blob.put(plan_.row(), plan_.lanes() * sizeof(double));
+    blob.put(plan_.state(), plan_.state_size());
+    return std::move(blob).end();
 }
 
 std::string_view Engine::header(std::string_view blob) { return open(blob).next(); }
 
 void Engine::restore(std::string_view blob) {
-    Reader reader = open(blob);
+    SectionReader reader = open(blob);
     reader.next();
     std::uint64_t layout = 0;
     reader.into(layout);
@@ -151,7 +103,7 @@ void Engine::restore(std::string_view blob) {
     Book::State book;
     reader.into(state);
     reader.into(book);
-    const std::vector<Level> bids = reader.levels(), asks = reader.levels();
+    const std::vector<Level> bids = levels(reader.next()), asks = levels(reader.next());
     const std::string_view row = reader.next(), arena = reader.next();
     if (row.size() != plan_.lanes() * sizeof(double) || arena.size() != plan_.state_size())
         throw std::invalid_argument("its features are laid out differently: another version or feature set");
