@@ -1,4 +1,4 @@
-"""VaR and ES a bar ahead, backtested on recorded series beside normal and historical models; then 20 bars ahead.
+"""VaR and ES a bar ahead, backtested on recorded series beside normal and historical models; then 20 bars and seconds.
 
     python bench/var.py            # bench/results/var.{json,md}, about a minute of one core
     python bench/var.py --quick    # three series, to see that it runs
@@ -48,6 +48,9 @@ KEPT = (0.6, 0.9, 0.975)
 DEEPEST = math.log(2) / math.log(5)
 COLUMNS = [f"fhs_500_{what}" for what in ("sigma", "var95", "var99", "es95", "es99")]
 COLUMNS += [f"fhs_short_500_{what}" for what in ("var95", "var99", "es95", "es99")] + ["pareto_tail_500_var999"]
+COLUMNS += ["variance_ratio_500_20"]
+SECONDS = (1, 2, 5, 10, 20, 60)
+STOCKS = {"GOOG": "GOOG_2012-06-21_level10", "AAPL": "AAPL_2012-06-21_level1"}
 
 
 # ---- series ----
@@ -258,11 +261,12 @@ def many_steps(name: str, prices: Floats, table: Floats) -> list[dict[str, Any]]
     for side in (1, -1):
         told = (table[:, 1:5] if side > 0 else table[:, 5:9]) * root
         window = simulated(side * over, sigma, 1000, True, False, HORIZON, np.inf)
+        ratio = np.sqrt(np.where(table[:, 10] > 0, table[:, 10], 1))[:, None]
         reflected = told[:, 0] + DEEPEST * (told[:, 1] - told[:, 0])
         worst = deepest(prices, side)[1:]
         cases = [
             (rule, label, level, f[:, i], -side * over)
-            for rule, f in (("root of time", told), ("window of 1,000", window))
+            for rule, f in (("root of time", told), ("times variance ratio", told * ratio), ("window of 1,000", window))
             for i, (label, level) in enumerate(LEVELS.items())
         ]
         cases += [
@@ -284,6 +288,68 @@ def columns_of(prices: Floats) -> Floats:
     low = np.where(low > 0, low, close)  # one file has a low of 0
     high, low = np.maximum.reduce([open_, high, close]), np.minimum.reduce([open_, low, close])
     return sc.Engine(COLUMNS).run(ev.bars(ts, open_, high, low, close, np.ones(len(ts))))[1:]
+
+
+def waits(gaps: Floats) -> Floats:
+    """Mean of the last 64 or so gaps between bars, in lengths of a bar, as a bot learns it; 1 before there are 16."""
+    out, mean, seen = np.ones(len(gaps) + 1), 1.0, 0
+    for i, gap in enumerate(gaps):
+        if not seen or gap <= 8 * mean:  # longer ones are nights and halts
+            seen = min(seen + 1, 64)
+            mean += (gap - mean) / seen
+        out[i + 1] = mean if seen >= 16 else 1.0
+    return np.maximum(out, 1.0)
+
+
+def seconds_ahead(name: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Of the mid price, from every second with an event, by columns of bars of a second: a second without a trade has
+    none. What the bars are like; then how often each rule was broken, by seconds ahead and side."""
+    from smartcore.learn import recorded
+
+    events = sc.read(measure.DATA / f"lobster_2012/{STOCKS[name]}.parquet", format="lobster")
+    columns = [*COLUMNS[:9], "variance_ratio_500_10"]
+    seen = recorded.sampled(events, sc.FeatureSet(columns), "1s", "1s")
+    there = np.isfinite(seen.mid)
+    ts, rows, mid = seen.ts[there], seen.rows[there].astype(float), np.log(seen.mid[there])
+    trades = events[events["kind"] == ev.Kind.TRADE]
+    second = trades["ts"] // 1_000_000_000
+    last = np.append(second[1:] != second[:-1], True)
+    closed, close = second[last] + 1, np.log(trades["v0"][last])
+    wait = waits(np.diff(closed).astype(float))[np.searchsorted(closed, ts // 1_000_000_000, side="right") - 1]
+
+    def ratio(x: Floats, q: int) -> float:
+        return float(np.var(x[q:] - x[:-q]) / q / np.var(np.diff(x)))
+
+    filled = close[np.searchsorted(closed, np.arange(closed[0], closed[-1] + 1), side="right") - 1]
+    about = {
+        "stock": name, "bars": len(closed), "seconds": int(closed[-1] - closed[0]) + 1,
+        "of_bars": ratio(close, 10), "of_seconds": ratio(filled, 10), "of_mids": ratio(mid, 10),
+        "bar_bps": 1e4 * float(np.std(np.diff(close))), "mid_bps": 1e4 * float(np.std(mid[10:] - mid[:-10])),
+    }  # fmt: skip
+    varies = np.where(rows[:, 9] > 0, rows[:, 9], 1)
+    out = []
+    for ahead in SECONDS:
+        over = ts + ahead * 1_000_000_000
+        later = np.searchsorted(ts, over, side="right") - 1
+        change = np.where((over <= ts[-1]) & (later > np.arange(len(ts))), mid[later] - mid, np.nan)
+        bars = np.maximum(ahead / wait, min(ahead, 0.5))
+        rules = {
+            "root of time": np.full(len(ts), float(ahead)), "times variance ratio": ahead * varies,
+            "**bars to come**": bars, "the same, times variance ratio": bars * varies,
+        }  # fmt: skip
+        if ahead < 5:
+            rules["bars to come, no least"] = ahead / wait
+        for rule, by in rules.items():
+            for side, at in ((1, 1), (-1, 5)):
+                for i, (label, level) in enumerate(LEVELS.items()):
+                    limit, lost = rows[:, at + i] * np.sqrt(by), -side * change
+                    known = np.isfinite(limit) & np.isfinite(lost)
+                    rate, error = risk.horizon_rate((lost > limit)[known], max(ahead, 2))
+                    out.append({
+                        "series": name, "ahead": ahead, "side": side, "rule": rule, "level": label, "rate": rate,
+                        "z": (rate - (1 - level)) / error if error > 0 else 0.0, "bars": float(np.mean(bars)),
+                    })  # fmt: skip
+    return about, out
 
 
 @cache
@@ -341,9 +407,18 @@ excesses have it, version 1, it was broken twice as often as it says, and Kupiec
 """
 LATER = """\
 The decision scales by the root of time. Neighbouring forecasts share 19 bars, so the error of a rate is Newey and
-West's, and *reject* counts z-scores beyond 1.96. *Window*: the last 1,000 returns of 20 bars over what was forecast for
-them. *Deepest*: the worst price on the way, against the 95 % adverse excursion of the decision (the tails reflected)
+West's, and *reject* counts z-scores beyond 1.96. *Times variance ratio*: by the root of `variance_ratio_500_20` too, which
+is nearer where a market reverts for good (VIX) and too little said everywhere else. *Window*: the last 1,000 returns of
+20 bars over what was forecast for them. *Deepest*: the worst price on the way, against the 95 % adverse excursion of the decision (the tails reflected)
 and what it was before, 1.96 deviations.
+"""
+
+HOLES = """\
+A second without a trade has no bar, and a deviation is that of a bar: the root of time over ten seconds takes ten bars
+where one or three come. That prices of trades bounce between bid and ask matters less: over ten bars the variance is 0.6
+of ten variances, over ten seconds 0.8 to 0.9. The decision counts the *bars to come*: seconds over the mean wait for a
+bar, half a bar at least, for below that (*no least*) it is whether there will be a bar that counts. Forecasts at every
+second with an event and mid prices after one, the error of Newey and West; z of 2 is too many, of -2 too few.
 """
 
 
@@ -416,6 +491,28 @@ def page_of(result: dict[str, Any]) -> str:
                     f"| {group} | {rule} | {label} | {'long' if side > 0 else 'short'} | {spread(rates)} "
                     f"| {count} of {len(one)} |"
                 )
+    if result["holes"]:
+        lines += [
+            "\n## Seconds ahead on bars with holes\n",
+            HOLES,
+            "| stock | bars | in seconds | variance ratio: 10 bars | 10 seconds | 10 mids | deviation: bar, bps | 10 mids |",
+            "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+        ]
+        for a, _ in result["holes"]:
+            lines.append(
+                f"| {a['stock']} | {a['bars']:,} | {a['seconds']:,} | {a['of_bars']:.2f} | {a['of_seconds']:.2f} "
+                f"| {a['of_mids']:.2f} | {a['bar_bps']:.2f} | {a['mid_bps']:.2f} |"
+            )
+        lines += [
+            "\n| stock | seconds | bars to come | rule | 95: long, % (z) | short | 99: long | short |",
+            "| --- | ---: | ---: | --- | ---: | ---: | ---: | ---: |",
+        ]
+        for _, found_ in result["holes"]:
+            for stock, ahead, rule in dict.fromkeys((f["series"], f["ahead"], f["rule"]) for f in found_):
+                one = [f for f in found_ if (f["ahead"], f["rule"]) == (ahead, rule)]
+                cells = [f"{100 * f['rate']:.2f} ({f['z']:+.1f})" if f["z"] > -99 else f"{100 * f['rate']:.2f}" for f in
+                         sorted(one, key=lambda f: (f["level"], -f["side"]))]  # fmt: skip
+                lines.append(f"| {stock} | {ahead} | {one[0]['bars']:.2f} | {rule} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -433,12 +530,15 @@ def main() -> None:
             if len(r) >= START + 1000:
                 result["one"][group] += one_step(name, r, table)
                 result["many"][group] += many_steps(name, prices, table)
+    result["holes"] = [] if told.quick else [seconds_ahead(name) for name in STOCKS]
     folder = jobs.ROOT / "out" / "results" if told.quick else jobs.ROOT / "bench" / "results"
     page = page_of(result)
     for found in (result["one"], result["many"]):
         for group, all_ in found.items():
             kept = [f for f in all_ if f.get("model", OURS) == OURS]
             found[group] = [{k: float(f"{x:.4g}") if isinstance(x, float) else x for k, x in f.items()} for f in kept]
+    for _, all_ in result["holes"]:
+        all_[:] = [{k: float(f"{x:.4g}") if isinstance(x, float) else x for k, x in f.items()} for f in all_]
     jobs.publish(told.results or folder, "var", result, page, indent=None)
 
 

@@ -266,6 +266,8 @@ def test_the_reservation_price_of_avellaneda_and_stoikov() -> None:
         variance = (100.0 * 5e-4 * 10.0) ** 2 * 20.0  # of the value of a contract over the horizon
         expected = 100.0 - position * (2.0 / 10_000.0) * variance / 10.0
         assert got["reservation_price"] == pytest.approx(expected, rel=1e-12)
+    some = advise(sigma=5e-4, ctx=context(position=1.0, filled=0.25), risk_aversion=2.0)["reservation_price"]
+    assert 100.0 - some == pytest.approx(1e-4 * 2.0 * (100.0 * 5e-4) ** 2 * 5.0, rel=1e-9)
     assert advise(ctx=context(position=5.0), risk_aversion=0.0)["reservation_price"] == 100.0
     assert math.isnan(advise(ctx=context(position=5.0, equity_known=0))["reservation_price"])
     assert advise(ctx=context(position=0.0, equity_known=0))["reservation_price"] == 100.0

@@ -498,6 +498,47 @@ def test_the_scorecard_is_what_book_and_price_say():
     assert min(counts) > 10 and ours["by_horizon"]["count"].min() > 3
 
 
+def held(bot, trades):
+    """(bars that the horizon of each decision holds by its stop, bars closed by then)."""
+    at = bot.engine.columns.index("fhs_500_sigma")
+    for e in trades:
+        d = bot.on_event(e)
+        stop = math.nan if d is None else np.frombuffer(d.raw, _core.DECISION)[0]["risk"]["stop"]
+        if not math.isnan(stop):
+            yield (stop / bot.engine.row[at]) ** 2, bot.engine.bar_count
+
+
+def stops(ts, **options):
+    rng = np.random.default_rng(3)
+    made = ev.trades(np.asarray(ts), 100 * np.exp(1e-4 * rng.standard_normal(len(ts)).cumsum()), np.ones(len(ts)), 1)
+    engine = sc.Engine(["fhs_500_sigma", *(c for c, _, _ in _core.COLUMNS["risk"][1:])], bars=options.pop("bars"))
+    bot = Orchestrator(engine, policy=policy(every="bar", horizon=10, stop_sigmas=1.0), latency_ns=0)
+    return list(held(bot, made))
+
+
+def test_risk_is_that_of_the_bars_to_come():
+    """Bars of the clock that no trade fell into are not there: the mean wait of the last 64 or so is learned, as its
+    definition says; nights are left out. Bars that are fed, or made of so many trades, come one after the other."""
+    rng = np.random.default_rng(1)
+    gaps = np.where(rng.random(1200) < 0.3, 9, rng.integers(1, 6, 1200))
+    gaps[[400, 900]] = 60_000  # nights
+    seconds = np.cumsum(gaps)
+    found = stops(T0 + SECOND * seconds + 7, bars="1s")
+    wait, seen, want = 1.0, 0, {}
+    for i, gap in enumerate(gaps[1:]):
+        if not seen or gap <= 8 * wait:
+            seen = min(seen + 1, 64)
+            wait += (gap - wait) / seen
+        want[i + 2] = 10.0 if seen < 16 else max(0.5, 10 / max(wait, 1))
+    assert len(found) > 900
+    for bars, closed in found:
+        assert bars == pytest.approx(want[closed], rel=1e-9)
+    assert 2 < np.mean([bars for bars, _ in found]) < 4
+    for bars, ts in (("1s", T0 + SECOND * np.arange(600)), ("3 trades", T0 + SECOND * seconds)):
+        even = stops(ts, bars=bars)
+        assert len(even) > 100 and all(b == pytest.approx(10, rel=1e-9) for b, _ in even)
+
+
 def test_no_outcome_is_read_before_its_time():
     events = simulated()[:60_000]
     whole = raws(new(bars="1s").run(events))

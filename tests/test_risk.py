@@ -317,6 +317,19 @@ def test_whatever_the_row_says_the_numbers_are_numbers(values, up, horizon, corr
     assert 0 <= r["size"] <= 1 and r["contracts"] >= 0 and 0.5 <= r["believed"] <= 1
 
 
+@pytest.mark.parametrize(("filled", "horizon", "bars"), [
+    (1.0, 20, 20), (0.25, 20, 5), (0.05, 20, 1), (0.01, 20, 0.5), (1e-300, 20, 0.5), (0.5, 0.3, 0.3), (0.9, 0.6, 0.54),
+    (0.0, 20, 20), (math.nan, 20, 20), (-1.0, 20, 20), (1.5, 20, 20), (math.inf, 20, 20),
+])  # fmt: skip
+def test_intervals_without_a_bar_bring_no_risk(filled, horizon, bars):
+    """VaR, stop, target and what follows are those of as many bars as there will be; half a bar at least."""
+    got, want = (risk(context=c, horizon=float(h), stop_sigmas=1.5)
+                 for c, h in (({"filled": filled}, horizon), ({"filled": 1.0}, bars)))  # fmt: skip
+    assert got["stop"] == pytest.approx(1.5 * 6e-4 * math.sqrt(bars), rel=1e-12)
+    for name in ("var_95", "var_99", "es_95", "es_99", "stop", "target", "edge_bps", "kelly", "adverse_excursion"):
+        assert got[name] == pytest.approx(want[name], rel=1e-12), name
+
+
 # ---- against its twin ----
 
 
@@ -344,7 +357,7 @@ def test_equals_its_twin():
         context = {
             "price": 10 ** rng.uniform(-2, 5), "multiplier": rng.choice([1.0, 5.0, 50.0]),
             "drawdown": rng.uniform(0, 0.04), "correlated": rng.uniform(-2, 2), "lot": rng.choice([1.0, 0.1, 0.001]),
-            "fee_bps": rng.uniform(-0.5, 3),
+            "fee_bps": rng.uniform(-0.5, 3), "filled": rng.choice([rng.uniform(0, 1), 1.0, 0.0, math.nan, 2.0]),
         }  # fmt: skip
         context["equity"] = context["price"] * context["multiplier"] * 10 ** rng.uniform(0, 3)
         context["min_size"] = context["lot"] * rng.integers(1, 5)

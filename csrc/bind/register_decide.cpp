@@ -50,7 +50,7 @@ void register_decide(py::module_& m) {
     PYBIND11_NUMPY_DTYPE(Given, triple, vote, novelty, age_ns, calibrated, failed, fell_back);
     PYBIND11_NUMPY_DTYPE(Context, ts, as_of, sequence, bar_ns, latency_ns, price, position, equity, drawdown, correlated, bid,
                          bid_size, ask, ask_size, bids, asks, fee_bps, lot, tick, multiplier, min_size, clock_skew_s, frozen_s, silence,
-                         duplicates, health, book_stale, book_crossed, equity_known);
+                         duplicates, health, filled, book_stale, book_crossed, equity_known);
     PYBIND11_NUMPY_DTYPE(Policy, weights, min_confidence, strong_confidence, volatile_raise, threshold_low, threshold_high,
                          min_quality, min_weight, min_edge_bps, vote_edge, max_age_s, max_scores_age_s, max_latency_ms,
                          max_spread_bps, max_clock_skew_s, max_frozen_s, max_silence, max_duplicates, max_jump, max_outlier,

@@ -30,17 +30,27 @@ struct Clock {
 struct BarLength {
     std::int64_t ns = 0;           // 0: not known yet
     std::int64_t before = 0;
+    double wait = 1;               // of bars by the clock: mean time from one to the next, in lengths
     bool fixed = false, fed = false;
-    std::uint8_t unused[6] = {};
+    std::uint8_t waits = 0, unused[5] = {};
 
     void closed(std::int64_t ts) noexcept {
         const std::int64_t gap = ts - before;
         before = ts;
-        if (fixed || gap <= 0 || gap >= ts) return;
+        if (gap <= 0 || gap >= ts) return;
+        if (fixed) {  // an interval without a trade has no bar; much longer than usual are nights and halts
+            const double waited = static_cast<double>(gap) / static_cast<double>(ns);
+            if (waits && waited > 8 * wait) return;
+            waits = static_cast<std::uint8_t>(std::min(waits + 1, 64));
+            wait += (waited - wait) / waits;
+            return;
+        }
         if (!ns) ns = gap;
         else if (fed) ns = std::min(ns, gap);  // nights and missing bars make longer gaps, nothing makes shorter ones
         else ns = std::max<std::int64_t>(1, ns + ((gap - ns) >> 4));
     }
+    // Share of the intervals that had a bar.
+    double filled() const noexcept { return waits < 16 ? 1 : std::min(1.0, 1 / wait); }
 };
 
 }  // namespace smartcore

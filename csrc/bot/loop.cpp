@@ -232,7 +232,7 @@ void Loop::conclude(std::int64_t ts, std::int64_t start, std::int64_t wall) noex
     if (c.as_of == kNever)                                     // scores and other series say nothing of the price
         c.as_of = std::max({s_.last[0], last(Type::bar), last(Type::trade)});
     c.sequence = static_cast<std::int64_t>(s_.sequence);
-    c.bar_ns = s_.bar_length.ns ? s_.bar_length.ns : kMinute;
+    c.bar_ns = s_.bar_length.ns ? s_.bar_length.ns : kMinute, c.filled = s_.bar_length.filled();
     c.price = price();
     c.bid = top.bid[0], c.bid_size = top.bid_size[0], c.ask = top.ask[0], c.ask_size = top.ask_size[0];
     for (std::uint32_t i = 0; i < kDepth; ++i) {
@@ -278,7 +278,7 @@ void Loop::done() noexcept {
 
 namespace {
 
-constexpr Magic kMagic = {'S', 'M', 'L', 'O', 'O', 'P', '\1', '\n'};
+constexpr Magic kMagic = {'S', 'M', 'L', 'O', 'O', 'P', '\2', '\n'};
 
 SectionReader open(std::string_view blob) { return {blob, kMagic, "it is not a snapshot of a bot, or of another version of smartcore"}; }
 

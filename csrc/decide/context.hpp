@@ -1,5 +1,6 @@
 // What decide() is given beside the row: what models said, and the circumstances of the moment.
 #pragma once
+#include "decide/policy.hpp"
 #include "decide/words.hpp"
 #include "market/book.hpp"
 
@@ -38,7 +39,17 @@ struct Context {
     double silence;             // time since the last event in usual gaps between events; NaN unknown
     double duplicates;          // share of the last events that came twice; NaN unknown
     double health;              // 0 to 100; NaN unknown
+    double filled;              // share of the intervals of the clock that had a bar: one without a trade has none. 1: all, or unknown
     std::uint8_t book_stale, book_crossed, equity_known, unused[5];
 };
+
+// Records from before there was such a field have no number here.
+inline double filled(const Context& context) noexcept { return context.filled > 0 && context.filled < 1 ? context.filled : 1; }
+
+// Bars to be expected within the policy's horizon, which counts the intervals of the clock. Below half a bar it is whether there will
+// be one that counts, not the root: bench/var.py, on bars of seconds, a second ahead, VaR 99 was broken by 1.4 to 1.8 %.
+inline double bars_held(const Context& context, const Policy& policy) noexcept {
+    return not_below(policy.horizon * filled(context), not_above(policy.horizon, 0.5));
+}
 
 }  // namespace smartcore::decide

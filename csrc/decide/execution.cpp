@@ -67,7 +67,7 @@ Market meet(int way, double sigma, double spread_bps, const double (&book)[std::
             const Policy& policy) noexcept {
     Market m{};
     Curve& curve = m.curve;
-    const double bar_s = static_cast<double>(context.bar_ns) * 1e-9, per_bar = 1e4 * sigma / std::sqrt(bar_s);
+    const double bar_s = static_cast<double>(context.bar_ns) * 1e-9, per_bar = 1e4 * sigma / std::sqrt(bar_s / filled(context));
     double pace = known(book[5]) ? not_below(book[5], known(book[4]) ? book[4] : 0) : book[4];  // of the mid, bps per sqrt second
     if (!(pace > 0) && sound(per_bar)) pace = per_bar;
     curve.half = spread_bps / 2, curve.pace = pace, curve.volume = book[6], curve.impact = policy.impact;
@@ -167,10 +167,10 @@ void advise(int side, bool allowed, bool strong, double sigma, double spread_bps
     }
     // Avellaneda and Stoikov (2008): the price at which the position held is worth no change, s - q gamma sigma^2 (T - t), over the
     // policy's horizon; gamma is the relative risk aversion over equity.
-    const double deviation = sound(sigma) ? sigma : 1e-4 * pace * std::sqrt(bar_s);
+    const double variance = sound(sigma) ? sigma * sigma * bars_held(context, policy) : 1e-8 * pace * pace * bar_s * policy.horizon;
     const double exposed = context.position == 0 || policy.risk_aversion == 0 ? 0
                          : context.equity_known && sound(context.equity) ? context.position * mid * context.multiplier / context.equity : kNaN;
-    const double shift = exposed == 0 ? 0 : exposed * policy.risk_aversion * deviation * deviation * policy.horizon;
+    const double shift = exposed == 0 ? 0 : exposed * policy.risk_aversion * variance;
     if (shift > -1 && shift < 1) out.reservation_price = mid * (1 - shift);
     const double inventory = known(out.reservation_price) ? -1e4 * way * shift : 0;  // above 0: the position held wants this trade
 

@@ -28,7 +28,10 @@ def size(
     context: dict[str, float], policy: dict[str, float],
 ) -> dict[str, Any]:  # fmt: skip
     """``p`` is believed; ``cost`` a fraction, both sides."""
-    root = sqrt(policy["horizon"])
+    expected = policy["horizon"] * (context["filled"] if 0 < context["filled"] < 1 else 1)
+    if expected < 0.5:  # half a bar at least, of horizons that have as much
+        expected = min(policy["horizon"], 0.5)
+    root = sqrt(expected)
     own, other = ("fhs_short_500_", "fhs_500_") if side < 0 else ("fhs_500_", "fhs_short_500_")
 
     def lost(x: float, falls: bool) -> float:

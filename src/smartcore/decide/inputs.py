@@ -62,7 +62,8 @@ class Context:
     """The circumstances of one decision. Whoever holds the clock, the account and the book fills it in.
 
     ``ts`` now and ``as_of`` of the newest data, int64 ns; ``sequence`` counts decisions and is never reused
-    for a symbol; ``bar_ns`` the usual length of a bar.
+    for a symbol; ``bar_ns`` the usual length of a bar, ``filled`` the share of the clock's intervals that have one:
+    one without a trade has none (not above 0 or above 1: unknown, all of them).
     ``position`` signed contracts; ``equity`` in quote currency, None unknown; ``drawdown`` from the peak as a
     fraction; ``correlated`` signed value, over equity, of positions in instruments that move with this one.
     ``latency_ns`` measured from event to exchange; ``scores_age_ns`` how old the model's scores are; ``novelty`` how
@@ -116,6 +117,7 @@ class Context:
     silence: float | None = None
     duplicates: float | None = None
     health: float | None = None
+    filled: float = 1.0
 
     raw: bytes = field(init=False, repr=False, compare=False)
 
@@ -138,7 +140,7 @@ class Context:
                 _number(self.bid_size), _number(self.ask), _number(self.ask_size), *_levels(self.bids),
                 *_levels(self.asks), _number(self.fee_bps), self.lot, self.tick, self.multiplier, self.min_size,
                 _number(self.clock_skew_s), _number(self.frozen_s), _number(self.silence), _number(self.duplicates),
-                _number(self.health), self.book_stale, self.book_crossed, equity is not None,
+                _number(self.health), self.filled, self.book_stale, self.book_crossed, equity is not None,
             )  # fmt: skip
         except struct.error as error:
             raise ValueError(f"a context that is no record: {error}") from None

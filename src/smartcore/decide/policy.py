@@ -143,7 +143,8 @@ class Policy:
     """
 
     horizon: float = 20.0
-    """Bars a position is meant to be held; below 1 for models that look seconds ahead."""
+    """Bars a position is meant to be held; below 1 for models that look seconds ahead. Of bars that end by the clock,
+    its intervals: risk is that of the bars to be expected within them (``Context.filled``)."""
     stop_sigmas: float = 1.0
     target_sigmas: float = 1.5
     """Distances in standard deviations of the return over the horizon."""
