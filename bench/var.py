@@ -407,18 +407,18 @@ excesses have it, version 1, it was broken twice as often as it says, and Kupiec
 """
 LATER = """\
 The decision scales by the root of time. Neighbouring forecasts share 19 bars, so the error of a rate is Newey and
-West's, and *reject* counts z-scores beyond 1.96. *Times variance ratio*: by the root of `variance_ratio_500_20` too, which
-is nearer where a market reverts for good (VIX) and too little said everywhere else. *Window*: the last 1,000 returns of
-20 bars over what was forecast for them. *Deepest*: the worst price on the way, against the 95 % adverse excursion of the decision (the tails reflected)
-and what it was before, 1.96 deviations.
+West's, and *reject* counts z-scores beyond 1.96. *Times variance ratio*: by the root of `variance_ratio_500_20` too,
+which is nearer where a market reverts for good (VIX) and says too little everywhere else. *Window*: the last 1,000
+returns of 20 bars over what was forecast for them. *Deepest*: the worst price on the way, against the 95 % adverse
+excursion of the decision (the tails reflected) and what it was before, 1.96 deviations.
 """
-
 HOLES = """\
 A second without a trade has no bar, and a deviation is that of a bar: the root of time over ten seconds takes ten bars
-where one or three come. That prices of trades bounce between bid and ask matters less: over ten bars the variance is 0.6
-of ten variances, over ten seconds 0.8 to 0.9. The decision counts the *bars to come*: seconds over the mean wait for a
-bar, half a bar at least, for below that (*no least*) it is whether there will be a bar that counts. Forecasts at every
-second with an event and mid prices after one, the error of Newey and West; z of 2 is too many, of -2 too few.
+where one or three come. That prices of trades bounce between bid and ask matters less: over ten bars the variance is
+0.6 of ten variances, over ten seconds 0.8 to 0.9. The decision counts the *bars to come*: seconds over the mean wait
+for a bar, half a bar at least, for below that (*no least*) it is whether there will be a bar that counts. Forecasts at
+every second with an event and mid prices after one, the error of Newey and West; z of 2: broken too often, -2: too
+rarely.
 """
 
 
@@ -495,7 +495,7 @@ def page_of(result: dict[str, Any]) -> str:
         lines += [
             "\n## Seconds ahead on bars with holes\n",
             HOLES,
-            "| stock | bars | in seconds | variance ratio: 10 bars | 10 seconds | 10 mids | deviation: bar, bps | 10 mids |",
+            "| stock | bars | in seconds | variance ratio: 10 bars | 10 seconds | 10 mids | sd: bar, bps | 10 mids |",
             "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
         ]
         for a, _ in result["holes"]:
