@@ -19,6 +19,7 @@ import pytest
 import test_native
 
 import smartcore as sc
+from smartcore.bot.health import Monitor
 from smartcore.bot.lane import Lane
 from smartcore.errors import InvalidEvent
 from smartcore.models import Model
@@ -58,7 +59,9 @@ def test_decisions_are_those_of_the_bot_to_the_bit(plain):
     with Lane(mine, kept=KEPT) as lane:
         assert lane.native and lane.push_many(EVENTS) and lane.settle()
         assert [d.raw for d in read(lane)] == [d.raw for d in plain]
-    assert mine.snapshot() and np.array_equal(mine.engine.row, mine.engine.row, equal_nan=True)
+    direct = bot()
+    list(direct.run(EVENTS))
+    assert mine.engine.snapshot() == direct.engine.snapshot() and mine.decisions == direct.decisions
 
 
 def test_one_event_at_a_time_and_in_every_other_way(plain):
@@ -291,9 +294,7 @@ def test_rehearsals_and_passing_time_change_no_score(plain):
     mine = bot()
     with Lane(mine, kept=KEPT, advance="20ms", spin="1us") as lane:
         lane.on_trade(time.time_ns(), 100.0, 1.0, 1)
-        time.sleep(1.3)
-        assert lane.settle()
-    assert read(lane)  # a second ended by the clock alone
+        assert lane.wait(30) is not None  # a second ended by the clock alone
 
 
 def test_core_and_priority_are_wishes(plain):
@@ -348,28 +349,113 @@ def test_what_cannot_be_meant_is_refused():
 
 
 def test_a_lane_that_is_forgotten_ends():
-    before = threading.active_count(), len(os.listdir("/proc/self/task")) if sys.platform == "linux" else 0
-    lane = Lane(bot(), kept=KEPT).start()
+    mine = bot()
+
+    def threads() -> int:
+        return len(os.listdir("/proc/self/task")) if sys.platform == "linux" else 0
+
+    gc.collect()
+    before = threads()
+    lane = Lane(mine, kept=KEPT).start()
     lane.play(EVENTS, 1.0)
+    assert sys.platform != "linux" or threads() == before + 2
     del lane
     gc.collect()
-    if sys.platform == "linux":
-        assert len(os.listdir("/proc/self/task")) <= before[1] + 1  # the journal's own, of the bot
+    assert threads() <= before
+    mine.on_event(EVENTS[-1])  # it is the owner's again
+
+
+def test_what_is_stopped_does_not_wait_for_the_next_event():
+    """An hour between two events of a recording is nothing to sit out."""
+    hour = np.array([0, 3600 * 10**9])
+    for end in ("_stop_playing", "stop"):
+        with Lane(bot()) as lane:
+            lane.play(EVENTS[:2], due=hour)
+            ending = threading.Thread(target=getattr(lane, end), daemon=True)
+            ending.start()
+            ending.join(20)
+            assert not ending.is_alive() and not lane.plays
+
+
+def test_stopped_and_played_from_many_threads():
+    """Each call waits for the one before; no thread is joined twice, nothing that plays is freed."""
+    mine = bot()
+    lane = Lane(mine, kept=KEPT).start()
+
+    def play() -> None:
+        for _ in range(30):
+            lane.play(EVENTS[:200].copy(), due=np.full(200, 50_000))
+
+    def restart() -> None:
+        for _ in range(30):
+            lane.stop()
+            lane.start()
+
+    threads = [threading.Thread(target=each) for each in (play, play, restart, restart)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+        assert not thread.is_alive()
+    lane.stop()
+    assert not lane.runs and not lane.plays
+    mine.snapshot()  # no lane has it
+
+
+def test_health_reaches_a_bot_in_a_lane():
+    """What a monitor finds counts for events after it; the account stays the lane's alone."""
+    mine = bot()
+    with Lane(mine, kept=KEPT) as lane:
+        lane.push_many(EVENTS[:8000])
+        assert lane.settle()
+        mine.health = 3.0
+        lane.push_many(EVENTS[8000:])
+        assert lane.settle()
+        found = read(lane)
+        assert mine.health == 3.0
+        monitor = Monitor([mine], start=False, live=False)
+        told = monitor.look()[0]
+        assert lane.account() and lane.settle()  # behind it
+    first, last = (next((r.value for r in d.reasons if r.gate == "health"), None) for d in (found[0], found[-1]))
+    assert first is None and last == 3.0
+    assert told.symbol == "SIM"
 
 
 def test_a_process_that_ends_while_a_lane_runs():
-    """With models in C++ and in Python, fed and idle: it ends, and quietly."""
+    """With models in C++ and in Python, fed and idle, waited for by threads that nobody joins: it ends, and quietly."""
     program = """
-import sys
+import dataclasses, sys, threading, time
 sys.path.insert(0, sys.argv[1])
 import test_lane as t
-models = () if sys.argv[2] == "native" else (t.Model.load("gru"), t.Model.load("gbdt"))
-lane = t.Lane(t.bot(*models), kept=16).start()
-lane.play(t.EVENTS, 1.0)
+
+class Quick:
+    ready, missing = True, 0
+    def __init__(self, model): self.contract = dataclasses.replace(model.contract, sample="event")
+    def bind(self, features): pass
+    def step(self, row): return 0.2, 0.3, 0.5
+
+which = sys.argv[2]
+models = {"python": (t.Model.load("gru"), t.Model.load("gbdt")), "busy": (Quick(t.Model.load("gbdt")),)}.get(which, ())
+lane = t.Lane(t.bot(*models, every="1 events" if which == "busy" else "1s"), kept=16).start()
+lane.play(t.EVENTS, None if which == "busy" else 1.0)
 lane.wait(0.05)
+
+def read():
+    while True:
+        lane.wait(0.001)
+
+def run():
+    while True:
+        for _ in t.bot().run(t.EVENTS):
+            pass
+
+if which in ("read", "run"):
+    for _ in range(3):
+        threading.Thread(target={"read": read, "run": run}[which], daemon=True).start()
+    time.sleep(0.5)
 print("ended")
 """
-    for which in ("native", "python"):
+    for which in ("native", "python", "busy", "read", "run"):
         command = [sys.executable, "-W", "ignore", "-c", program, str(Path(__file__).parent), which]
         done = subprocess.run(command, capture_output=True, text=True, timeout=120)
         assert (done.returncode, done.stdout.strip()) == (0, "ended"), done.stderr

@@ -32,6 +32,16 @@ std::string fault_text(const Fault& fault, std::size_t i);
 // The events of an array, or a Python TypeError. Bytes from a file or a socket may begin anywhere: they are then copied.
 std::span<const Event> events_of(const py::array& array, std::vector<Event>& aligned);
 
+// Runs `f`, which does not throw, without the GIL. Not gil_scoped_release: its destructor would end the process where a thread comes
+// back to an interpreter that is gone by then (CPython ends the thread there, by unwinding it).
+template <class F>
+auto without_gil(F&& f) {
+    PyThreadState* const state = PyEval_SaveThread();
+    auto made = f();
+    PyEval_RestoreThread(state);
+    return made;
+}
+
 // Sets a Python error of the class `name` in smartcore.errors.
 void raise(const char* name, const std::string& text);
 

@@ -3,7 +3,7 @@
 #include <memory>
 
 #include "bind/bind.hpp"
-#include "bot/loop.hpp"
+#include "bot/lane.hpp"
 
 namespace smartcore {
 
@@ -35,7 +35,8 @@ struct BoundLoop {
     std::shared_ptr<Loop> loop;                         // arrays over its memory hold it too: held by this they would never be collected
     std::shared_ptr<Interrupt> interrupt = std::make_shared<Interrupt>();
     std::string engine_header;
-    bool away = false;                                  // a lane has it (register_lane.cpp)
+    py::object recorder;                               // the one it puts into, or none
+    Lane* away = nullptr;                              // that has it (register_lane.cpp)
     bool native = true;                                // nothing in it asks for the interpreter: it may run without the GIL
 
     static void* operator new(std::size_t n) { return std::memset(::operator new(n), 0, n); }

@@ -15,19 +15,22 @@ struct BoundLane {
     std::unique_ptr<Lane> lane;
     py::object events, due;  // of what plays
     bool has = false;        // the bot
+    std::mutex ends;         // one thread at a time stops or plays; nobody waits for it with the GIL
 
     static void* operator new(std::size_t n) { return std::memset(::operator new(n), 0, n); }
     static void operator delete(void* p) noexcept { ::operator delete(p); }
 
     void stop() {  // a model that asks for the interpreter must get it meanwhile
         if (!lane) return;
-        {
-            py::gil_scoped_release release;
+        without_gil([this] {
+            const std::lock_guard lock(ends);
             lane->stop_playing();
             lane->stop();
-        }
-        if (has) bound->away = has = false;
-        events = due = py::object();
+            return true;
+        });
+        if (lane->runs()) return;  // started anew by another thread meanwhile
+        if (has) bound->away = nullptr, has = false;
+        if (lane->played()) events = due = py::object();
     }
     ~BoundLane() { stop(); }
 };
@@ -141,7 +144,7 @@ void register_lane(py::module_& m) {
             if (b.has) return;
             if (b.bound->away) throw std::runtime_error("another lane has this bot");
             b.lane->start();
-            b.bound->away = b.has = true;
+            b.bound->away = b.lane.get(), b.has = true;
         })
         .def("_stop", &BoundLane::stop)
         .def("_account", [](BoundLane& b, double position, std::optional<double> equity, double correlated, std::optional<double> health) {
@@ -149,7 +152,6 @@ void register_lane(py::module_& m) {
             a.position = position, a.correlated = correlated, a.health = health.value_or(kNaN);
             a.equity = equity.value_or(kNaN), a.equity_known = equity.has_value();
             if (a.equity < kInf) a.peak = a.equity;  // NaN is below nothing; the lane keeps the higher one
-            py::gil_scoped_release release;
             return b.lane->account(a) == Lane::Pushed::yes;
         })
         // How many were taken: fewer than there are where the lane stops.
@@ -162,8 +164,7 @@ void register_lane(py::module_& m) {
                     throw py::error_already_set();
                 }
             static const std::atomic<bool> never{false};
-            py::gil_scoped_release release;
-            return b.lane->feed(events, {}, never);
+            return without_gil([&] { return b.lane->feed(events, {}, never); });
         })
         .def("_play", [](BoundLane& b, const py::array& array, const Times& due) {
             std::vector<Event> aligned;
@@ -175,24 +176,28 @@ void register_lane(py::module_& m) {
                     raise("InvalidEvent", fault_text(fault, i));
                     throw py::error_already_set();
                 }
-            {
-                py::gil_scoped_release release;
+            py::object before[] = {array, due};  // until the mutex is let go: what ends with them may be anything
+            std::unique_lock<std::mutex> lock(b.ends, std::defer_lock);
+            without_gil([&] {
+                lock.lock();
                 b.lane->stop_playing();
-            }
-            b.events = array, b.due = due;
+                return true;
+            });
+            std::swap(b.events, before[0]), std::swap(b.due, before[1]);
             b.lane->play(events, {due.data(), static_cast<std::size_t>(due.size())});
         })
         .def("_stop_playing", [](BoundLane& b) {
-            py::gil_scoped_release release;
-            b.lane->stop_playing();
+            without_gil([&] {
+                const std::lock_guard lock(b.ends);
+                b.lane->stop_playing();
+                return true;
+            });
         })
         .def("_wait", [](BoundLane& b, std::int64_t ns) {
-            py::gil_scoped_release release;
-            return b.lane->wait(ns);
+            return without_gil([&] { return b.lane->wait(ns); });
         })
         .def("_settle", [](BoundLane& b, std::int64_t ns) {
-            py::gil_scoped_release release;
-            return b.lane->settle(ns);
+            return without_gil([&] { return b.lane->settle(ns); });
         })
         .def("_signal", [](BoundLane& b) { return b.lane->signal(); })
         .def("_counts", [](const BoundLane& b) {

@@ -276,10 +276,10 @@ PyObject* feed(PyObject* self, PyObject* const* args, Py_ssize_t n) {
             }
             decided = loop.on(e);
         }
+        return true;
     };
     if (bound->native) {
-        py::gil_scoped_release release;
-        run();
+        without_gil(run);
     } else {
         run();
     }
@@ -373,8 +373,11 @@ void register_loop(py::module_& m) {
                       [](BoundLoop& b, double x) { still(b).account().correlated = x; },
                       "Signed value over equity of positions in instruments that move with this one.")
         .def_property("health", [](const BoundLoop& b) { return known_or_none(known(in(b).account().health), in(b).account().health); },
-                      [](BoundLoop& b, const py::object& x) { still(b).account().health = x.is_none() ? kNaN : x.cast<double>(); },
-                      "0 to 100 as monitors see it, None unknown.")
+                      [](BoundLoop& b, const py::object& x) {
+                          const double health = x.is_none() ? kNaN : x.cast<double>();
+                          if (b.away) b.away->health(health);
+                          else in(b).account().health = health;
+                      }, "0 to 100 as monitors see it, None unknown. In a lane it counts for events pushed from now on.")
         .def_property("equity", [](const BoundLoop& b) { return known_or_none(in(b).account().equity_known, in(b).account().equity); },
                       [](BoundLoop& b, const py::object& x) {
                           Account& a = still(b).account();
@@ -401,8 +404,10 @@ void register_loop(py::module_& m) {
         .def("_memory", [](const BoundLoop& b) {  // of the scorecard
             return py::array(py::dtype::of<decide::Scorecard>(), 1, &in(b).scorecard(), owner(b));
         })
-        .def("_record", [](BoundLoop& b, std::optional<Recorder*> recorder) { still(b).record(recorder.value_or(nullptr)); },
-             py::arg("recorder"), py::keep_alive<1, 2>())
+        .def("_record", [](BoundLoop& b, std::optional<Recorder*> recorder) {
+            still(b).record(recorder.value_or(nullptr));
+            b.recorder = recorder ? py::cast(*recorder, py::return_value_policy::reference) : py::none();
+        }, py::arg("recorder"))
         .def("_latency", [](const BoundLoop& b) {
             static_assert(sizeof(Latency) % sizeof(std::int64_t) == 0);
             return py::array_t<std::int64_t>(sizeof(Latency) / sizeof(std::int64_t), &in(b).latency().count, owner(b));

@@ -26,6 +26,8 @@ namespace {
 using std::chrono::nanoseconds;
 using Steady = std::chrono::steady_clock;
 
+constexpr std::chrono::milliseconds kLook{10};  // between two looks at whether to go on
+
 // A word to the core that this is a loop that waits.
 inline void pause() noexcept {
 #if defined(_MSC_VER)
@@ -124,7 +126,8 @@ Lane::Pushed Lane::put(const Slot& slot, bool drop) noexcept {
     if (!runs() || stop_.load(std::memory_order_relaxed)) return Pushed::stopped;
     for (int tries = 0; pushing_.test_and_set(std::memory_order_acquire); ++tries)
         if (tries < 100) pause();
-        else std::this_thread::yield();
+        else if (tries < 200) std::this_thread::yield();
+        else std::this_thread::sleep_for(std::chrono::microseconds(1));  // whoever holds it may be of lower priority, on this core
     const std::uint64_t tail = tail_.load(std::memory_order_relaxed);
     const std::uint64_t free = slots_.size() - (tail - head_.load(std::memory_order_acquire));
     Pushed pushed = Pushed::full;
@@ -162,6 +165,13 @@ Lane::Pushed Lane::account(const Account& account) noexcept {
     return put(slot, false);
 }
 
+Lane::Pushed Lane::health(double health) noexcept {
+    Slot slot;
+    slot.event = Event{}, slot.arrived = 0, slot.what = What::health;
+    slot.event.v[0] = health;
+    return put(slot, false);
+}
+
 void Lane::wake() noexcept {
     std::atomic_thread_fence(std::memory_order_seq_cst);  // between tail_ and asleep_: one of the two threads sees the other
     if (!asleep_.load(std::memory_order_relaxed)) return;
@@ -174,7 +184,11 @@ void Lane::wake() noexcept {
 bool Lane::feed(std::span<const Event> events, std::span<const std::int64_t> due, const std::atomic<bool>& stop) noexcept {
     const Steady::time_point begin = Steady::now();
     for (std::size_t i = 0; i < events.size(); ++i) {
-        if (i < due.size() && due[i] >= 0) std::this_thread::sleep_until(begin + nanoseconds(due[i]));
+        if (i < due.size() && due[i] >= 0) {  // not in one sleep: it may be hours, and somebody waits for the end
+            const Steady::time_point when = begin + nanoseconds(due[i]);
+            while (Steady::now() + kLook < when && runs() && !stop.load(std::memory_order_relaxed)) std::this_thread::sleep_for(kLook);
+            if (runs() && !stop.load(std::memory_order_relaxed)) std::this_thread::sleep_until(when);
+        }
         while (i < due.size() && due[i] < 0 && !empty() && runs() && !stop.load(std::memory_order_relaxed)) pause();
         Slot slot;
         std::memcpy(static_cast<void*>(&slot.event), events.data() + i, sizeof(Event));
@@ -272,6 +286,10 @@ void Lane::take(const Slot& slot) noexcept {
         return;
     }
     const Event& e = slot.event;
+    if (slot.what == What::health) {
+        loop_.account().health = e.v[0];
+        return;
+    }
     count(taken_);
     if (Fault fault = loop_.refuse(e)) {
         count(refused_);

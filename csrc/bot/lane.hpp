@@ -51,6 +51,7 @@ public:
     Lane(const Lane&) = delete;
     Lane& operator=(const Lane&) = delete;
 
+    // One thread at a time: start, stop, play, stop_playing.
     void start();             // throws std::system_error where there is no thread to be had
     void stop() noexcept;     // what was pushed before is still done
     bool has_priority() const noexcept { return has_priority_.load(std::memory_order_relaxed); }  // it was allowed
@@ -59,6 +60,7 @@ public:
     // Any thread. `arrived`: monotonic ns.
     Pushed push(const Event& e, std::int64_t arrived) noexcept;
     Pushed account(const Account& account) noexcept;                             // for decisions on events pushed from now on
+    Pushed health(double health) noexcept;                                       // of it, this alone
     // The events of an array, waiting for room; false: the lane, or `stop`, stopped it. `due`: when each comes, ns after now, below 0
     // as soon as all before it is done; empty: at once.
     bool feed(std::span<const Event> events, std::span<const std::int64_t> due, const std::atomic<bool>& stop) noexcept;
@@ -77,9 +79,9 @@ public:
     static std::int64_t now() noexcept;
 
 private:
-    enum class What : std::int64_t { event, account };
+    enum class What : std::int64_t { event, account, health };
     struct Slot {
-        Event event;  // of an account: its bytes
+        Event event;  // of an account: its bytes; of health: in v[0]
         std::int64_t arrived;
         What what;
     };

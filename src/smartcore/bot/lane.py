@@ -17,8 +17,10 @@ stale until a snapshot. Decisions wait in a ring of their own; the oldest give w
 from __future__ import annotations
 
 import asyncio
+import atexit
 import math
 import warnings
+import weakref
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
@@ -91,11 +93,13 @@ class Lane(_core.Lane):
     def start(self) -> Lane:
         """Begin; the bot belongs to the thread now. Returns self. Raises RuntimeError where another lane has it."""
         self._start()
+        _running.add(self)
         return self
 
     def stop(self) -> None:
         """Do what was pushed before, then end; the bot may be used again, and decisions made are still to be read."""
         self._stop()
+        _running.discard(self)
 
     def __enter__(self) -> Lane:
         return self.start()
@@ -217,6 +221,16 @@ class Lane(_core.Lane):
         c = self._counts()
         state = "runs" if self.runs else "stands"
         return f"<Lane of {self.bot!r}: {state}, {c['taken']} events, {c['decisions']} decisions>"
+
+
+_running: weakref.WeakSet[Lane] = weakref.WeakSet()
+
+
+@atexit.register
+def _stop_all() -> None:
+    """While there is an interpreter that models of Python may ask for."""
+    for lane in list(_running):
+        lane.stop()
 
 
 def _ns(timeout: float | None) -> int:
