@@ -11,7 +11,9 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -268,6 +270,109 @@ def test_it_is_written_from_while_others_read(tmp_path):
         journal.flush()
         assert [e.decision for e in other] == made and len(other) == 20
         assert [e.decision for e in other.last(3)] == made[-3:]
+
+
+def test_what_is_committed_while_a_reader_looks_is_seen_once(tmp_path, monkeypatch):
+    """Between the reader's copy of the ring and its look at the file, all in the copy and more is written down."""
+    with Journal(tmp_path / "j", commit_s=60.0) as journal:
+        bot = Orchestrator(sc.Engine(["rsi_14"], instrument="BARS"), journal=journal)
+        events = bars(30)
+        made = list(bot.run(events[:10]))
+        images = Journal._images
+
+        def slow(self, connection):
+            found = images(self, connection)
+            if self.readonly and bot.ts < events["ts"][-1]:
+                made.extend(bot.run(events[10:]))
+                assert journal.flush()
+            return found
+
+        other = Journal(tmp_path / "j", readonly=True)
+        monkeypatch.setattr(Journal, "_images", slow)
+        assert [e.decision for e in other] == made and len(made) == 30
+        assert len(other) == 30
+
+
+def test_a_bot_that_is_forgotten_closes_its_journal(tmp_path):
+    """One that was opened for a path is the bot's own: no thread, no descriptor and no ring is left of it."""
+
+    def standing():
+        names = [t.name for t in threading.enumerate() if t.name.startswith("journal own")]
+        return len(names), len(list(tmp_path.glob("own*-ring*")))
+
+    for i in range(5):
+        bot = Orchestrator(sc.Engine(["rsi_14"]), journal=tmp_path / f"own{i}")
+        list(bot.run(bars(3)))
+    del bot
+    gc.collect()
+    deadline = time.monotonic() + 20
+    while standing() != (0, 0) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert standing() == (0, 0)
+    assert [len(Journal(tmp_path / f"own{i}", readonly=True)) for i in range(5)] == [3] * 5
+
+
+def test_a_bot_renamed_keeps_no_ring_of_before(tmp_path):
+    """Neither the memory nor the descriptors of rings that were retired."""
+    with Journal(tmp_path / "j") as journal:
+        bot = Orchestrator(sc.Engine(["rsi_14"]), journal=journal)
+        rings = []
+        for name in ("A", "B", "C"):
+            rings.append(weakref.ref(bot._flight))
+            bot.rename(name)
+        deadline = time.monotonic() + 20
+        while any(ring() for ring in rings) and time.monotonic() < deadline:
+            time.sleep(0.01)
+            gc.collect()
+        assert [ring() for ring in rings] == [None] * 3
+
+
+def test_a_ring_stays_known_until_it_is_gone(tmp_path):
+    """Where the file cannot be written at that moment, it is retired at the next one."""
+    with Journal(tmp_path / "j", commit_s=0.01) as journal:
+        bot = Orchestrator(sc.Engine(["rsi_14"]), journal=journal)
+        list(bot.run(bars(3)))
+        remove, failed = Journal._remove, []
+
+        class Locked:
+            def execute(self, *_):
+                failed.append(1)
+                raise sqlite3.OperationalError("database is locked")
+
+        journal._remove = lambda connection, ring: remove(journal, connection if failed else Locked(), ring)
+        bot.close()
+        deadline = time.monotonic() + 20
+        while list(tmp_path.glob("*-ring*")) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert failed and not list(tmp_path.glob("*-ring*")) and journal.status()["rings"] == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_process_writes_nothing_of_its_own(tmp_path):
+    """A worker that inherits a bot may use it; the journal, its ring and its counts are the parent's."""
+    program = """
+import os, sys
+import test_journal as t
+with t.Journal(sys.argv[1], commit_s=60.0, events=True) as journal:
+    bot = t.Orchestrator(t.sc.Engine(["rsi_14"], instrument="FORK"), journal=journal)
+    events = t.bars(40)
+    made = list(bot.run(events[:10]))
+    child = os.fork()
+    if not child:
+        own = [bot.on_event(e) for e in events[10:30]]
+        journal.close()
+        os._exit(0 if len(own) == 20 and own[-1].id == bot.decision.id else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    flight = bot._flight
+    assert flight.drops == 0 and flight.events == 10, (flight.drops, flight.events)
+    made += bot.run(events[10:])
+    assert journal.flush() and [e.decision for e in journal] == made and journal.dropped == 0
+    assert journal.events_of(1, 0, 40).tobytes() == events.tobytes()
+"""
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([os.path.dirname(__file__), *sys.path])}
+    command = [sys.executable, "-W", "ignore", "-c", program, str(tmp_path / "j")]
+    done = subprocess.run(command, capture_output=True, text=True, env=env, timeout=120)
+    assert done.returncode == 0, done.stderr
 
 
 def test_an_older_layout_is_read_by_field(tmp_path):

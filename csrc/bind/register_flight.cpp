@@ -123,6 +123,7 @@ before, row); events that follow each other are (end, number of the first, bytes
             if (to < f.header().tail.load() || to > f.header().head.load()) throw py::value_error("to: not between tail and head");
             f.release(to);
         }, "Records before `to` are taken care of: their room is free again.", py::arg("to"))
+        .def("leave", [](BoundFlight& f) { f.leave(); }, "As close, and nothing is counted in the memory either: it is another process's.")
         .def("close", [](BoundFlight& f) { f.close(); }, "From now on decisions are dropped and counted, events counted.")
         .def_property_readonly("capacity", [](const BoundFlight& f) { return f.header().capacity; }, "Bytes for records.")
         .def_property_readonly("head", counter(&Header::head), "Bytes ever put.")
@@ -138,7 +139,8 @@ before, row); events that follow each other are (end, number of the first, bytes
             if (!header) return py::none();
             const std::uint64_t head = header->head.load(), tail = header->tail.load(), capacity = header->capacity;
             std::uint64_t from = after.is_none() ? tail : after.cast<std::uint64_t>();
-            if (from > head || head - from > capacity) from = tail;
+            if (from > head) from = head;  // the copy is older than the mark
+            if (head - from > capacity) from = tail;
             py::tuple found = records(memory, from, head, limit, true);
             if (from < tail && found[0].cast<py::list>().empty()) found = records(memory, tail, head, limit, true);
             return py::make_tuple(found[0], found[1], standing(*header));

@@ -53,6 +53,12 @@ public:
     std::span<const std::byte> memory() const noexcept { return memory_; }
     void release(std::uint64_t to) noexcept { header_->tail.store(to, std::memory_order_release); }
     void close() noexcept { closed_.store(true, std::memory_order_release); }  // from now on all is dropped, and counted
+    // The memory is another process's: nothing in it is touched from now on. While nobody puts.
+    void leave() noexcept {
+        close();
+        header_ = new (left_) Header{};
+        header_->capacity = capacity_;
+    }
 
     // The header of a ring in `memory`; nullptr: there is none, or it is damaged.
     static const Header* of(std::span<const std::byte> memory) noexcept;
@@ -66,6 +72,7 @@ private:
     std::span<std::byte> memory_;
     Header* header_;
     std::uint64_t capacity_;
+    alignas(Header) std::byte left_[sizeof(Header)];
     std::uint64_t head_ = 0, seen_ = 0, number_ = 0, state_;  // seen_: the tail when last looked at
     std::atomic<bool> closed_{false};
     bool newest_, capture_, carded_ = false;

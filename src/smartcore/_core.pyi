@@ -436,6 +436,10 @@ class Flight(Recorder):
         """
         One event, 64 bytes, before the engine takes it.
         """
+    def leave(self) -> None:
+        """
+        As close, and nothing is counted in the memory either: it is another process's.
+        """
     def put(
         self,
         decision: typing_extensions.Buffer,
@@ -746,7 +750,7 @@ class Loop:
     @property
     def health(self) -> typing.Any:
         """
-        0 to 100 as monitors see it, None unknown.
+        0 to 100 as monitors see it, None unknown. In a lane it counts for events pushed from now on.
         """
     @health.setter
     def health(self, arg1: typing.Any) -> None: ...

@@ -200,7 +200,7 @@ class Journal:
     def retire(self, flight: Flight) -> None:
         """Nothing more is put into this one: it is emptied and its file removed."""
         flight.close()
-        for ring in self._rings:
+        for ring in list(self._rings):
             if ring.flight is flight:
                 ring.retired = True
                 self._wake.set()
@@ -263,11 +263,26 @@ class Journal:
         if self._closed:
             return
         self.flush()
+        self.end()
+        self._thread.join(10.0)
+
+    def end(self) -> None:
+        """As :meth:`close`, without waiting for it: the writer does what is left and goes."""
+        if self._closed:
+            return
         self._closed = True
         self._wake.set()
-        self._thread.join(10.0)
         atexit.unregister(self.close)
         _places[:] = [ref for ref in _places if ref() not in (None, self)]
+
+    def _leave(self) -> None:
+        """In a forked process: all of it is the parent's."""
+        self._closed = True
+        self._lock = threading.Lock()  # a thread that is not here may have held it
+        for ring in self._rings:
+            ring.flight.leave()
+        self._rings = []
+        atexit.unregister(self.close)
 
     def __enter__(self) -> Journal:
         return self
@@ -366,11 +381,11 @@ class Journal:
 
     def _remove(self, connection: sqlite3.Connection, ring: _Ring) -> None:
         drops = ring.flight.drops
+        connection.execute("UPDATE rings SET path = NULL WHERE run = ?", (ring.number,))
         self._past = [(ref, told) for ref, told in self._past if ref() is not None]
         self._past.append((weakref.ref(ring.flight), drops))
         self._rings.remove(ring)
         self._gone += drops
-        connection.execute("UPDATE rings SET path = NULL WHERE run = ?", (ring.number,))
         if ring.path is not None:
             ring.path.unlink(missing_ok=True)
         if ring.file is not None:
@@ -711,6 +726,17 @@ def _rows(items: list[Any], cards: list[int], run: Run, number: int, pack: bool)
 
 
 _places: list[weakref.ref[Journal | Recent]] = []
+
+
+def _forked() -> None:
+    for ref in _places:
+        place = ref()
+        if isinstance(place, Journal) and not place.readonly:
+            place._leave()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 def remember(place: Journal | Recent) -> None:

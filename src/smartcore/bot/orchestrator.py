@@ -117,6 +117,8 @@ class Orchestrator(_core.Loop):
         self.scorecard = Scorecard(memory=self._memory())
         self._owns_journal = not isinstance(journal, Journal) and journal is not None
         self.journal = journal if isinstance(journal, Journal) or journal is None else Journal(journal)
+        if self._owns_journal and self.journal is not None:
+            weakref.finalize(self, self.journal.end)
         self._run = Run.of(self.symbol, policy, [source.about() for source in self._sources], engine.features)
         self._keep()
         self._alarms = None if alert is None else _Alarms(alert)
