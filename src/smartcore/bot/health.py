@@ -27,6 +27,7 @@ from smartcore.bot.session import resident_mib
 
 if TYPE_CHECKING:
     from smartcore.bot.orchestrator import Orchestrator
+    from smartcore.decide import Decision
 
 WEIGHTS = {"latency": 0.20, "errors": 0.20, "data": 0.25, "inputs": 0.10, "calibration": 0.15, "memory": 0.10}
 _log = logging.getLogger("smartcore.alerts")
@@ -144,9 +145,10 @@ class Monitor:
         self._alert = alert
         self._clock = clock
         self._novel: list[deque[bool]] = [deque(maxlen=300) for _ in self.bots]
+        self._sampled: list[Decision | None] = [None] * len(self.bots)
         self._before = [(0, 0)] * len(self.bots)
         self._ill: set[tuple[str, str]] = set()
-        self.metrics: deque[dict[str, Any]] = deque(maxlen=2880)
+        self.metrics: deque[dict[str, Any]] = deque(maxlen=2880 * max(1, len(self.bots)))
         """The newest looks, a day of them at every 30 s."""
         self.health: dict[str, Health] = {}
         """By symbol, the newest."""
@@ -159,6 +161,17 @@ class Monitor:
     def look(self) -> list[Health]:
         """Metrics and health of every bot, now."""
         return [self._look(i) for i in range(len(self.bots))]
+
+    def sample(self) -> None:
+        """Whether the row of each newest decision was unlike those of training, where that is known; once of each."""
+        for i, bot in enumerate(self.bots):
+            decision = bot.decision
+            if decision is None or decision is self._sampled[i]:
+                continue
+            self._sampled[i] = decision
+            value = next((r.value for r in decision.reasons if r.gate == "novelty"), None)
+            if value is not None:
+                self._novel[i].append(value > 1.0)
 
     def close(self) -> None:
         """Stop the thread. Closing twice does nothing."""
@@ -177,8 +190,7 @@ class Monitor:
         next_metrics = next_health = 0.0
         while not self._stop.wait(rows_s):
             try:
-                for bot, novel in zip(self.bots, self._novel, strict=True):
-                    _sample(bot, novel)
+                self.sample()
                 now = time.monotonic()
                 if now >= next_metrics:
                     next_metrics = now + self.metrics_s
@@ -240,14 +252,6 @@ class Monitor:
             self._alert(alert)
         except Exception:
             _log.exception("monitor: the alert callback failed")
-
-
-def _sample(bot: Orchestrator, novel: deque[bool]) -> None:
-    """Whether the row of the newest decision was unlike those of training, where that is known."""
-    if bot.decision is not None:
-        value = next((r.value for r in bot.decision.reasons if r.gate == "novelty"), None)
-        if value is not None:
-            novel.append(value > 1.0)
 
 
 def _excess(bot: Orchestrator) -> float | None:
