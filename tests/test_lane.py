@@ -461,6 +461,35 @@ print("ended")
         assert (done.returncode, done.stdout.strip()) == (0, "ended"), done.stderr
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_lane_in_a_forked_process_stands():
+    """The parent's lane goes on; the child's stands, and its end does not wait for threads that are not there."""
+    program = """
+import gc, os, sys
+sys.path.insert(0, sys.argv[1])
+import test_lane as t
+lanes = [t.Lane(t.bot(), kept=t.KEPT).start() for _ in range(2)]
+lanes[0].push_many(t.EVENTS[:5000])
+lanes[0].settle()
+child = os.fork()
+if not child:
+    assert not lanes[0].runs and lanes[0].poll() is None and lanes[0].wait(1) is None
+    lanes[0].stop()
+    del lanes[0]
+    gc.collect()
+    print("child", flush=True)
+    os._exit(0)  # as multiprocessing does: ONNX Runtime itself waits for threads that are not there, at exit
+assert os.waitpid(child, 0)[1] == 0
+lanes[0].push_many(t.EVENTS[5000:])
+assert lanes[0].settle()
+lanes[0].stop()
+print(len(t.read(lanes[0])))
+"""
+    command = [sys.executable, "-W", "ignore", "-c", program, str(Path(__file__).parent)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout.split()) == (0, ["child", str(len(list(bot().run(EVENTS))))]), done.stderr
+
+
 def test_pace():
     """Twice as fast as recorded: ten seconds of events take five."""
     some = EVENTS[EVENTS["ts"] < EVENTS["ts"][0] + 2 * 10**9]

@@ -32,6 +32,13 @@ struct BoundLane {
         if (has) bound->away = nullptr, has = false;
         if (lane->played()) events = due = py::object();
     }
+    void leave() {  // after a fork, in the child
+        std::unique_ptr<Lane> fresh = lane->anew();
+        (void)lane.release();
+        lane = std::move(fresh);
+        new (&ends) std::mutex;  // a thread that is not here may have held it
+        stop();
+    }
     ~BoundLane() { stop(); }
 };
 
@@ -147,6 +154,7 @@ void register_lane(py::module_& m) {
             b.bound->away = b.lane.get(), b.has = true;
         })
         .def("_stop", &BoundLane::stop)
+        .def("_leave", &BoundLane::leave)
         .def("_account", [](BoundLane& b, double position, std::optional<double> equity, double correlated, std::optional<double> health) {
             Account a;
             a.position = position, a.correlated = correlated, a.health = health.value_or(kNaN);

@@ -119,6 +119,8 @@ void Lane::stop() noexcept {
     thread_.join();
 }
 
+std::unique_ptr<Lane> Lane::anew() { return std::make_unique<Lane>(loop_, models_, options_); }
+
 // ---- in ----
 
 // drop: where there is no room it is lost, and a gap is told before the next event.

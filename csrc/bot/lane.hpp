@@ -57,6 +57,10 @@ public:
     bool has_priority() const noexcept { return has_priority_.load(std::memory_order_relaxed); }  // it was allowed
     bool runs() const noexcept { return runs_.load(std::memory_order_acquire); }
 
+    // In a forked process, where its threads are not: another lane of the same loop, which stands. This one is then to be left as it is
+    // (never deleted: the threads that are missing may hold its locks).
+    std::unique_ptr<Lane> anew();
+
     // Any thread. `arrived`: monotonic ns.
     Pushed push(const Event& e, std::int64_t arrived) noexcept;
     Pushed account(const Account& account) noexcept;                             // for decisions on events pushed from now on

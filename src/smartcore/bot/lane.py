@@ -19,6 +19,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import math
+import os
 import warnings
 import weakref
 from collections.abc import AsyncIterator
@@ -53,6 +54,8 @@ class Lane(_core.Lane):
 
     Events are checked as they are pushed; a bad one raises InvalidEvent and changes nothing. One that is older than
     the last cannot be told of where it was pushed: it is dropped and counted.
+
+    In a forked process it stands, and its bot may be as it was in the middle of an event: use neither there.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class Lane(_core.Lane):
         pause, passing = (0 if every is None else interval_ns(every) for every in (rehearse, advance))
         super().__init__(bot, room, kept, interval_ns(spin), pause, passing, -1 if core is None else core, first)
         self.bot = bot
+        _living.add(self)
         self.native = bool(bot._native)
         """Whether every model steps in C++, so that the thread never waits for the interpreter."""
         self.arrived = self.ready = self.preempted = 0
@@ -223,6 +227,7 @@ class Lane(_core.Lane):
         return f"<Lane of {self.bot!r}: {state}, {c['taken']} events, {c['decisions']} decisions>"
 
 
+_living: weakref.WeakSet[Lane] = weakref.WeakSet()
 _running: weakref.WeakSet[Lane] = weakref.WeakSet()
 
 
@@ -231,6 +236,17 @@ def _stop_all() -> None:
     """While there is an interpreter that models of Python may ask for."""
     for lane in list(_running):
         lane.stop()
+
+
+def _forked() -> None:
+    """Threads are not forked: lanes stand there, and what waits in them is the parent's."""
+    for lane in list(_living):
+        lane._leave()
+    _running.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 def _ns(timeout: float | None) -> int:
