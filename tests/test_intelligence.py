@@ -37,7 +37,8 @@ def test_the_budget_keeps_those_asked_for_last():
     one = desk()
     ask(one, "A")
     each = one.bytes
-    assert each > one._others["A"].bot.engine.state_bytes
+    bot = one._others["A"].bot
+    assert each > bot.engine.state_bytes + bot._recent.flight.capacity
     few = desk(memory_mb=3.5 * each / 2**20)
     ask(few, "A", "B", "C", "A", "D")
     assert few.symbols == ("C", "A", "D")

@@ -30,7 +30,7 @@ _SLICE = 8192
 class Intelligence:
     """What :meth:`Orchestrator.generate_trading_intelligence` asks: the bots by symbol, and whose turn it is.
 
-    A symbol takes some 1.5 MB with all columns. One that was forgotten begins anew, from what it is then given.
+    A symbol takes some 3.5 MB with all columns. One that was forgotten begins anew, from what it is then given.
     """
 
     def __init__(self, bot: Orchestrator, concurrency: int, memory_mb: float = 256.0, idle_s: float = IDLE_S) -> None:
@@ -108,10 +108,12 @@ class _Desk:
 
     @property
     def bytes(self) -> int:
-        """State of the engine, its row, a book of some thousand levels, and what models remember (twice)."""
+        """State of the engine, its row, a book of some thousand levels, what models remember (twice), and the ring of
+        the last decisions."""
         bot = self.bot
         states = sum(prod(s.shape) for source in bot._sources for s in source.model.contract.states)
-        return bot.engine.state_bytes + 16 * len(bot.engine.features) + 64 * 2048 + 8 * states
+        ring = bot._recent.flight if bot.journal is None else bot._flight
+        return ring.capacity + bot.engine.state_bytes + 16 * len(bot.engine.features) + 64 * 2048 + 8 * states
 
     def answer(self, market_data: Any, context: Mapping[str, Any], stop: threading.Event) -> dict[str, Any]:
         while not self._busy.acquire(timeout=0.02):

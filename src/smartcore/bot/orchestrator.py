@@ -58,7 +58,8 @@ class Orchestrator(_core.Loop):
     horizon: after which an outcome counts, "10s"; by default that of the first model, else the policy's in bars.
     max_missing: largest share of a model's columns that may be unknown; with more its scores are not used.
     concurrency: calls of generate_trading_intelligence that work at the same time.
-    memory_mb: for the engines and model states of its other symbols; the one not asked for longest is forgotten.
+    memory_mb: for engines, model states and last decisions of its other symbols; the one not asked for longest is
+        forgotten.
     clock: monotonic nanoseconds, by which latency is measured. wall: nanoseconds UTC (``time.time_ns``), by which
         events that are stamped ahead of this machine are told; None, as in a replay: not known.
     fallback: a simpler model by the source ("sequence", "ensemble") it speaks for while that one's model raises or
