@@ -415,7 +415,7 @@ def test_health_reaches_a_bot_in_a_lane():
         assert mine.health == 3.0
         monitor = Monitor([mine], start=False, live=False)
         told = monitor.look()[0]
-        assert lane.account() and lane.settle()  # behind it
+        assert lane.account(0.0, None) and lane.settle()  # behind it
     first, last = (next((r.value for r in d.reasons if r.gate == "health"), None) for d in (found[0], found[-1]))
     assert first is None and last == 3.0
     assert told.symbol == "SIM"

@@ -172,7 +172,7 @@ def test_command(kept, capsys, monkeypatch):
     assert code == 0 and [part["decisions"] for part in parts] == [len(made)] * 2
     assert parts[0]["replayed"] == 0 and parts[1]["replayed"] == len(made) and parts[1]["worst_ulp"] == 0
     code, said = smartcore(made[40].id)
-    assert code == 0 and said.out.count("1 decisions made again") == 2
+    assert code == 0 and said.out.count("1 decision made again") == 2
     code, said = smartcore("--all", "--consistency", "--json")
     assert code == 0 and len(json.loads(said.out)["parts"]) == 1
     assert smartcore("nobody")[0] == 2

@@ -115,8 +115,8 @@ class Lane(_core.Lane):
 
     def account(
         self,
-        position: float = 0.0,
-        equity: float | None = None,
+        position: float,
+        equity: float | None,
         correlated: float = 0.0,
         health: float | None = None,
     ) -> bool:

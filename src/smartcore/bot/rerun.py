@@ -122,7 +122,8 @@ class Rerun:
         if not self.decisions:
             return ["no decisions"]
         how = f", {self.replayed:,} of them from a snapshot and the events" if self.replayed else ""
-        lines = [f"{self.decisions:,} decisions made again{how}: {self.same:,} equal to the last bit"]
+        what = "decision" if self.decisions == 1 else "decisions"
+        lines = [f"{self.decisions:,} {what} made again{how}: {self.same:,} equal to the last bit"]
         if self.replayed:
             off = np.flatnonzero(self.worst)
             cells = self.replayed * len(self.columns)
