@@ -321,7 +321,7 @@ GOALS = {"p50_us": 400.0, "p99_us": 1000.0, "decisions per second": 2000}
 
 def lanes(events: NDArray[np.void], files: Sequence[str | Path], quick: bool) -> dict[str, Any]:
     most = 60 if quick else 2500
-    out: dict[str, Any] = {"files": [str(file) for file in files]}
+    out: dict[str, Any] = {"files": [Path(file).name for file in files]}
 
     def run(name: str, pace: float, paths: Sequence[str | Path] = files, **given: Any) -> None:
         out[name] = through_the_lane(events, paths, pace, most, **given)
