@@ -299,11 +299,10 @@ class Orchestrator(_core.Loop):
         """
         import json
 
-        policy = {f.name: getattr(self.policy, f.name) for f in fields(self.policy) if f.init}
         header = {
             "version": _core.__version__,
             "symbol": self.symbol,
-            "policy": {name: _plain(value) for name, value in policy.items()},
+            "policy": dict(self._run.policy),
             "models": {source.name: source.about() for source in self._sources},
             "fallback": {name: source.about() for name, source in self._stand_ins.items()},
             "latency_ns": self.latency_ns,
@@ -457,10 +456,3 @@ def _horizon_ns(text: str) -> int:
         return interval_ns(text)
     except ValueError:
         return 0
-
-
-def _plain(value: Any) -> Any:
-    """JSON's own types."""
-    if isinstance(value, (set, frozenset)):
-        return sorted(value)
-    return dict(value) if isinstance(value, Mapping) else value

@@ -45,24 +45,12 @@ def decision(
         raise ValueError(f"method: {method!r} is none of {', '.join(METHODS)}")
     book = journal if isinstance(journal, Journal) else Journal(journal, readonly=True)
     entry = why(decision_id, book)
-    before = _before(book, entry)
+    before = list(book.of_run(entry.number, 0, entry.decision.sequence))  # up to this one, oldest first
     path = Path(model)
     told = (_of_trained if path.suffix == ".pt" else _of_file)(path, before, method, background)
     said = [f"{source}: down {t[0]:.3f}, flat {t[1]:.3f}, up {t[2]:.3f}" for source, t in entry.scores.items()]
     note = "the row is the decision's; a model on a clock stepped on that of its last grid point and said "
     return replace(told, notes=(*told.notes, note + "; ".join(said) if said else "no model spoke"))
-
-
-def _before(journal: Journal, entry: Entry) -> list[Entry]:
-    """Decisions of the same run up to this one, oldest first."""
-    out = []
-    for other in journal:
-        same = other.run.started == entry.run.started and other.run.columns == entry.run.columns
-        if same and other.decision.symbol == entry.decision.symbol:
-            out.append(other)
-            if other.decision.id == entry.decision.id:
-                break
-    return out
 
 
 def _table(entries: list[Entry], columns: tuple[str, ...]) -> NDArray[np.float64]:
@@ -87,16 +75,16 @@ def _usual(table: NDArray[np.float64], given: NDArray[np.floating] | None, golde
 
 
 def _of_file(model: Path, before: list[Entry], method: str, background: NDArray[np.floating] | None) -> Explanation:
-    from smartcore.models import BUILTIN, Model
+    from smartcore.models import Model
+    from smartcore.models.session import find
 
     live = Model.load(model)
-    path = model if model.is_file() else BUILTIN / f"{model}.onnx"
     contract = live.contract
     table = _table(before, contract.columns)
     usual = _usual(table, background, contract.golden)
     if method in ("auto", "shap"):
         try:
-            return shap(path, table[-1], usual)
+            return shap(find(model), table[-1], usual)
         except InvalidData:
             if method == "shap":
                 raise
