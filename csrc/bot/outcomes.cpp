@@ -67,8 +67,7 @@ void Outcomes::settle(std::int64_t ts, double price, std::int64_t seen, const Bo
     for (std::size_t h = 0; h < kHorizons; ++h) {
         for (; s_.seen[h] < s_.last; ++s_.seen[h]) {
             const Call& c = calls_[s_.seen[h] % kCalls];
-            const auto horizon = static_cast<std::int64_t>(static_cast<double>(c.horizon) * kHorizonFactors[h]);
-            if (c.ts + horizon + 1 > ts) break;
+            if (c.due(h) > ts) break;
             if (!priced || seen <= c.ts) continue;
             const double move = log_ratio(price, c.price);
             scratch_.ts = c.ts, scratch_.confidence = c.confidence, scratch_.raw_confidence = c.raw_confidence, scratch_.score = c.score;
@@ -76,7 +75,7 @@ void Outcomes::settle(std::int64_t ts, double price, std::int64_t seen, const Bo
             std::memcpy(scratch_.probabilities, c.probabilities, sizeof c.probabilities);
             std::memcpy(scratch_.contributions, c.contributions, sizeof c.contributions);
             std::memcpy(scratch_.weights, c.weights, sizeof c.weights);
-            decide::observe(s_.card, scratch_, move < rule_.low ? -1 : move > rule_.high ? 1 : 0, move, horizon, h);
+            decide::observe(s_.card, scratch_, move < rule_.low ? -1 : move > rule_.high ? 1 : 0, move, c.horizon_of(h), h);
         }
     }
     s_.first = s_.seen[0];
@@ -93,8 +92,7 @@ void Outcomes::schedule() noexcept {
     if (s_.filled < s_.fill) s_.next = std::min(s_.next, fills_[s_.filled % kFills].due);
     for (std::size_t h = 0; h < kHorizons; ++h) {
         if (s_.seen[h] == s_.last) continue;
-        const Call& c = calls_[s_.seen[h] % kCalls];
-        s_.next = std::min(s_.next, c.ts + static_cast<std::int64_t>(static_cast<double>(c.horizon) * kHorizonFactors[h]) + 1);
+        s_.next = std::min(s_.next, calls_[s_.seen[h] % kCalls].due(h));
     }
 }
 

@@ -46,6 +46,11 @@ private:
         double contributions[decide::kSources], weights[decide::kSources];
         decide::RegimeName regime;
         std::uint8_t unused[7];
+
+        std::int64_t horizon_of(std::size_t h) const noexcept {
+            return static_cast<std::int64_t>(static_cast<double>(horizon) * decide::kHorizonFactors[h]);
+        }
+        std::int64_t due(std::size_t h) const noexcept { return ts + horizon_of(h) + 1; }
     };
     struct Fill {
         std::int64_t due;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from smartcore.learn.explain.lime import lime
 from smartcore.learn.explain.shapley import Score, sampled, shap
 
 METHODS = ("auto", "shap", "sampled", "lime", "gradients")
+Entries = Iterable[Entry]
 BACKGROUND = 100
 """Rows of earlier decisions of the same run that stand for usual ones."""
 
@@ -45,7 +47,7 @@ def decision(
         raise ValueError(f"method: {method!r} is none of {', '.join(METHODS)}")
     book = journal if isinstance(journal, Journal) else Journal(journal, readonly=True)
     entry = why(decision_id, book)
-    before = list(book.of_run(entry.number, 0, entry.decision.sequence))  # up to this one, oldest first
+    before = book.of_run(entry.number, 0, entry.decision.sequence)  # up to this one, oldest first
     path = Path(model)
     told = (_of_trained if path.suffix == ".pt" else _of_file)(path, before, method, background)
     said = [f"{source}: down {t[0]:.3f}, flat {t[1]:.3f}, up {t[2]:.3f}" for source, t in entry.scores.items()]
@@ -53,14 +55,20 @@ def decision(
     return replace(told, notes=(*told.notes, note + "; ".join(said) if said else "no model spoke"))
 
 
-def _table(entries: list[Entry], columns: tuple[str, ...]) -> NDArray[np.float64]:
-    """Rows (n, k) of these columns."""
-    have = {name: i for i, name in enumerate(entries[-1].run.columns)}
-    absent = [name for name in columns if name not in have]
-    if absent:
-        raise ContractMismatch(f"the journalled features lack {len(absent)} columns of the model: {', '.join(absent)}")
-    at = [have[name] for name in columns]
-    return np.array([entry.row[at] for entry in entries])
+def _table(entries: Iterable[Entry], columns: tuple[str, ...]) -> NDArray[np.float64]:
+    """Rows (n, k) of these columns, of decisions of one run; of each decision only these are kept."""
+    rows: list[NDArray[np.float64]] = []
+    at: list[int] = []
+    for entry in entries:
+        if not rows:
+            have = {name: i for i, name in enumerate(entry.run.columns)}
+            absent = [name for name in columns if name not in have]
+            if absent:
+                names = ", ".join(absent)
+                raise ContractMismatch(f"the journalled features lack {len(absent)} columns of the model: {names}")
+            at = [have[name] for name in columns]
+        rows.append(entry.row[at])
+    return np.array(rows)
 
 
 def _usual(table: NDArray[np.float64], given: NDArray[np.floating] | None, golden: Any) -> NDArray[np.floating]:
@@ -74,7 +82,7 @@ def _usual(table: NDArray[np.float64], given: NDArray[np.floating] | None, golde
     raise InvalidData("no decisions before this one to compare with: give background")
 
 
-def _of_file(model: Path, before: list[Entry], method: str, background: NDArray[np.floating] | None) -> Explanation:
+def _of_file(model: Path, before: Entries, method: str, background: NDArray[np.floating] | None) -> Explanation:
     from smartcore.models import Model
     from smartcore.models.session import find
 
@@ -103,7 +111,7 @@ def _of_file(model: Path, before: list[Entry], method: str, background: NDArray[
     return _drawn(score, method, table[-1], usual, contract.columns)
 
 
-def _of_trained(path: Path, before: list[Entry], method: str, background: NDArray[np.floating] | None) -> Explanation:
+def _of_trained(path: Path, before: Entries, method: str, background: NDArray[np.floating] | None) -> Explanation:
     from smartcore.learn import estimator
     from smartcore.learn.trees.base import Trees
 
